@@ -36,5 +36,8 @@ configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/telpherConfig.cmake.in"
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/telpherConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/telpherConfig.cmake" "${PROJECT_BINARY_DIR}/telpherConfigVersion.cmake"
     DESTINATION "${_package_dir}")
+# From lib/pkgconfig, however deep that is, back to the prefix: the installed folder may be moved.
+file(RELATIVE_PATH TELPHER_PC_PREFIX "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+string(REGEX REPLACE "/$" "" TELPHER_PC_PREFIX "${TELPHER_PC_PREFIX}")
 configure_file("${CMAKE_CURRENT_LIST_DIR}/telpher.pc.in" "${PROJECT_BINARY_DIR}/telpher.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/telpher.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

@@ -64,6 +64,9 @@ function(telpher_library)
     endif()
 endfunction()
 
+# Every generated header, for tools that read sources without building them.
+add_custom_target(telpher_generated)
+
 # telpher_protobuf(sources x.proto) sets `sources` to what protoc writes for the lite runtime, to be listed among a
 # library's SOURCES; the header is "folder/x.pb.h". Empty while the file is not there.
 function(telpher_protobuf out file)
@@ -79,6 +82,9 @@ function(telpher_protobuf out file)
             "${CMAKE_CURRENT_SOURCE_DIR}/${file}"
         DEPENDS "${file}" protobuf::protoc VERBATIM)
     set_source_files_properties("${base}.cc" PROPERTIES COMPILE_OPTIONS "-w" SKIP_PRECOMPILE_HEADERS ON)
+    string(MAKE_C_IDENTIFIER "telpher_generated_${folder}_${file}" target)
+    add_custom_target(${target} DEPENDS "${base}.h")
+    add_dependencies(telpher_generated ${target})
     set(${out} "${base}.cc" "${base}.h" PARENT_SCOPE)
 endfunction()
 
