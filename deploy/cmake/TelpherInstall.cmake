@@ -27,7 +27,7 @@ install(TARGETS telpher_shared EXPORT telpherTargets LIBRARY DESTINATION "${CMAK
 foreach(part IN ITEMS proto producer consumer)
     if(EXISTS "${PROJECT_SOURCE_DIR}/${part}/include/telpher")
         install(DIRECTORY "${PROJECT_SOURCE_DIR}/${part}/include/telpher" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-            FILES_MATCHING PATTERN "*.h")
+            FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
     endif()
 endforeach()
 install(EXPORT telpherTargets NAMESPACE telpher:: DESTINATION "${_package_dir}")

@@ -16,7 +16,8 @@ FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 70
 FILE_BYTES_MAX = 512 * 1024
 
-CODE = (".h", ".cpp")
+HEADERS = (".h", ".hpp")
+CODE = HEADERS + (".cpp",)
 LAYERS = ("proto", "broker", "producer", "consumer", "cli")
 # Folder -> folders whose files it may not include. The longest matching folder decides.
 FORBIDDEN_FOLDERS = {
@@ -189,7 +190,7 @@ def check_functions(tree):
 def check_header_comments(tree):
     """A header says what it is, which thread owns it and how long it lives, before its first type."""
     for name in tree.sources:
-        if not name.endswith(".h"):
+        if not name.endswith(HEADERS):
             continue
         text = tree.text[name]
         comment = re.search(r"^\s*(//|/\*)", text, re.M)
@@ -241,7 +242,7 @@ def check_dead_files(tree):
     """Every header is included, every source is built."""
     included = {target for name in tree.sources for _, target, _ in tree.includes[name] if target != name}
     for name in tree.sources:
-        if name.endswith(".h") and name not in included:
+        if name.endswith(HEADERS) and name not in included:
             # A public header is for users: enough that it is installed with a folder of them.
             if name not in tree.public.values():
                 yield name, 1, "dead", "no file includes this header"
