@@ -55,7 +55,8 @@ Result<Header> check_header(Bytes batch) {
     const std::byte* at = batch.data();
     if (load_le<std::uint32_t>(at + kMagicAt) != kMagic) return fail(Code::kProtocol, "batch magic");
     if (load_le<std::uint8_t>(at + kVersionAt) != kVersion) return fail(Code::kUnsupported, "batch version");
-    if ((load_le<std::uint8_t>(at + kAttributesAt) & ~kHasTable) != 0) return fail(Code::kUnsupported, "batch attribute bit");
+    if ((load_le<std::uint8_t>(at + kAttributesAt) & ~kHasTable) != 0)
+        return fail(Code::kUnsupported, "batch attribute bit");
     if (load_le<std::uint16_t>(at + kHeaderBytesAt) != kHeaderBytes) return fail(Code::kProtocol, "batch header bytes");
     if (load_le<std::uint32_t>(at + kReservedAt) != 0) return fail(Code::kProtocol, "batch reserved field");
     const Header header = read_header(at);
@@ -110,7 +111,8 @@ Result<Header> check_shape(Bytes batch, std::size_t message_bytes_max, std::uint
     const std::uint64_t before = kHeaderBytes + kLengthBytes * header->count + std::uint64_t{header->attribute_bytes};
     if (before > batch.size()) return fail(Code::kProtocol, "batch shorter than its tables");
     if (auto table = check_table(batch, *header, columns_known); !table) return fail(std::move(table.error()));
-    if (auto lengths = check_lengths(batch, *header, message_bytes_max); !lengths) return fail(std::move(lengths.error()));
+    if (auto lengths = check_lengths(batch, *header, message_bytes_max); !lengths)
+        return fail(std::move(lengths.error()));
     return header;
 }
 
@@ -151,14 +153,17 @@ void finish(MutableBytes batch, const Header& header) {
 
 std::size_t column_bytes(Column column) {
     switch (column) {
-        case Column::kPriority: return 1;
-        case Column::kDedupHash: return 16;
+        case Column::kPriority:
+            return 1;
+        case Column::kDedupHash:
+            return 16;
         case Column::kDueMs:
         case Column::kExpiresMs:
         case Column::kKeyHash:
         case Column::kCompletion:
         case Column::kUnderLease:
-        case Column::kDeadlineMs: return 8;
+        case Column::kDeadlineMs:
+            return 8;
     }
     TELPHER_CHECK_MSG(false, "column");
     return 0;

@@ -1,6 +1,6 @@
-// The batch: up to 1 MiB of messages, packed once by the producer, byte-identical on the wire, in the log and on the wire again.
-// Pure codec: no thread, no state but what is passed in. Every reader is bounds-checked and allocates nothing from a count that
-// the bytes do not cover. Numbers are little-endian.
+// The batch: up to 1 MiB of messages, packed once by the producer, byte-identical on the wire, in the log and on the
+// wire again. Pure codec: no thread, no state but what is passed in. Every reader is bounds-checked and allocates
+// nothing from a count that the bytes do not cover. Numbers are little-endian.
 //
 //   0   4  magic "TLB1"
 //   4   1  version (1)
@@ -18,11 +18,13 @@
 //          attribute table    (columns, see attributes below)
 //          records            one after the other
 //
-// A record: flags u8 (bit 0 key, bit 1 headers; others must be 0), [varint length, key], [varint count (1..kHeadersMax), then per
-// header varint length, name, varint length, value], payload to the end of the record. Varints are LEB128 of 32 bit, shortest form.
+// A record: flags u8 (bit 0 key, bit 1 headers; others must be 0), [varint length, key], [varint count
+// (1..kHeadersMax), then per header varint length, name, varint length, value], payload to the end of the record.
+// Varints are LEB128 of 32 bit, shortest form.
 //
-// The attribute table: u32 presence bits (bit = column, see Column), then per present column count values of its fixed width,
-// columns in rising order, little-endian, packed. At least one column. A broker that does not know a column refuses the batch with kUnsupported.
+// The attribute table: u32 presence bits (bit = column, see Column), then per present column count values of its fixed
+// width, columns in rising order, little-endian, packed. At least one column. A broker that does not know a column
+// refuses the batch with kUnsupported.
 #pragma once
 
 #include <cstddef>
@@ -46,14 +48,14 @@ inline constexpr std::size_t kHeaderBytes = 56;
 
 /// Columns of the attribute table: bit number and width in bytes.
 enum class Column : std::uint8_t {
-    kPriority = 0,       // u8
-    kDueMs = 1,          // u64, wall clock
-    kExpiresMs = 2,      // u64, wall clock
-    kKeyHash = 3,        // u64
-    kDedupHash = 4,      // 16 bytes
-    kCompletion = 5,     // u64
-    kUnderLease = 6,     // u64
-    kDeadlineMs = 7,     // u64
+    kPriority = 0,    // u8
+    kDueMs = 1,       // u64, wall clock
+    kExpiresMs = 2,   // u64, wall clock
+    kKeyHash = 3,     // u64
+    kDedupHash = 4,   // 16 bytes
+    kCompletion = 5,  // u64
+    kUnderLease = 6,  // u64
+    kDeadlineMs = 7,  // u64
 };
 /// Width of one value of `column` in bytes.
 std::size_t column_bytes(Column column);
@@ -72,25 +74,27 @@ struct Header {
 /// A batch that was checked: sizes, sum of the lengths, limits and checksum all hold. Slices share the batch's bytes.
 class View {
 public:
-    /// Checks `bytes` whole, in one pass and without an allocation. Errors: kProtocol (malformed), kTooLarge (a limit), kChecksum, kUnsupported (version, attribute bit or
-    /// column not in `columns_known`). `message_bytes_max` bounds one record.
+    /// Checks `bytes` whole, in one pass and without an allocation. Errors: kProtocol (malformed), kTooLarge (a limit),
+    /// kChecksum, kUnsupported (version, attribute bit or column not in `columns_known`). `message_bytes_max` bounds
+    /// one record.
     static Result<View> parse(Slice bytes, std::size_t message_bytes_max, std::uint32_t columns_known);
-    /// A batch out of our own log, which was checked when it came in: bounds only, and the checksum if `verify`. Errors: kFormat
-    /// (version or column of a newer program), kCorrupt (anything else).
+    /// A batch out of our own log, which was checked when it came in: bounds only, and the checksum if `verify`.
+    /// Errors: kFormat (version or column of a newer program), kCorrupt (anything else).
     static Result<View> reopen(Slice bytes, bool verify);
 
     [[nodiscard]] const Header& header() const { return header_; }
     [[nodiscard]] std::uint32_t count() const { return header_.count; }
     [[nodiscard]] const Slice& bytes() const { return bytes_; }
-    [[nodiscard]] std::uint64_t records_bytes() const;            ///< Of all records.
+    [[nodiscard]] std::uint64_t records_bytes() const;  ///< Of all records.
     /// Lengths of messages [index, index + count) as stored (u32 each). The caller has checked the bounds.
     [[nodiscard]] Slice lengths(std::uint32_t index, std::uint32_t count) const;
     /// Records of messages [index, index + count); costs what bytes_before() costs. The caller has checked the bounds.
     [[nodiscard]] Slice records(std::uint32_t index, std::uint32_t count) const;
-    /// Messages [index, index + count) as a batch of their own: lengths, attributes and records cut, a new header (sequences go on).
+    /// Messages [index, index + count) as a batch of their own: lengths, attributes and records cut, a new header
+    /// (sequences go on).
     [[nodiscard]] Slice cut(std::uint32_t index, std::uint32_t count) const;
-    /// Bytes of the records before `index` (0..count). Cheap when asked in rising order: a cursor remembers the last answer, which
-    /// is why one View is used by one thread; copies are independent.
+    /// Bytes of the records before `index` (0..count). Cheap when asked in rising order: a cursor remembers the last
+    /// answer, which is why one View is used by one thread; copies are independent.
     [[nodiscard]] std::uint64_t bytes_before(std::uint32_t index) const;
 
 private:
@@ -109,8 +113,8 @@ struct RecordView {
     std::vector<std::pair<std::string_view, Bytes>> headers;
     Bytes payload;
 };
-/// Decodes one record; the views share its bytes. Allocates only if there are headers. kProtocol if malformed, kTooLarge if key
-/// or headers are over their limit, kUnsupported if a flag is set that this program does not know.
+/// Decodes one record; the views share its bytes. Allocates only if there are headers. kProtocol if malformed,
+/// kTooLarge if key or headers are over their limit, kUnsupported if a flag is set that this program does not know.
 Result<RecordView> decode_record(Bytes record);
 
 /// What goes into a record.
@@ -121,14 +125,15 @@ struct RecordIn {
 };
 /// Bytes the record will take.
 std::size_t record_bytes(const RecordIn& record);
-/// Refuses with kTooLarge what no broker or consumer would take: key, headers or the whole record over their limit. To be asked
-/// before append(), which takes what it is given.
+/// Refuses with kTooLarge what no broker or consumer would take: key, headers or the whole record over their limit. To
+/// be asked before append(), which takes what it is given.
 Result<void> check_record(const RecordIn& record, std::size_t message_bytes_max);
 
 /// Packs messages into a batch: append as they come, seal once. Reused for the next batch; not thread-safe.
 class Builder {
 public:
-    /// Appends a record; false if the batch would pass `bytes_max` or kBatchBytesMax (and is not empty), or kBatchCountMax.
+    /// Appends a record; false if the batch would pass `bytes_max` or kBatchBytesMax (and is not empty), or
+    /// kBatchCountMax.
     bool append(const RecordIn& record, std::size_t bytes_max);
     [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(lengths_.size()); }
     [[nodiscard]] bool empty() const { return lengths_.empty(); }

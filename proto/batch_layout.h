@@ -1,5 +1,5 @@
-// Where the fields of a batch header lie (proto/batch.h draws the picture); shared by those who read and write batches, and
-// by nobody else. Constants and pure functions.
+// Where the fields of a batch header lie (proto/batch.h draws the picture); shared by those who read and write batches,
+// and by nobody else. Constants and pure functions.
 #pragma once
 
 #include <cstddef>

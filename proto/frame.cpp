@@ -37,8 +37,8 @@ Result<std::vector<Run>> read_groups(const Numbers& numbers, std::size_t width, 
 }
 
 bool name_byte(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '{' ||
-           c == '}' || c == '-' || c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '{' || c == '}' || c == '-' || c == '/';
 }
 
 }  // namespace
@@ -63,17 +63,22 @@ std::size_t header_bytes_max(v1::Op op) {
         case v1::OP_PARKED:
         case v1::OP_ROOM:
         case v1::OP_DELIVER:
-        case v1::OP_END: return limits::kHotHeaderBytes;
-        default: return limits::kControlHeaderBytes;
+        case v1::OP_END:
+            return limits::kHotHeaderBytes;
+        default:
+            return limits::kControlHeaderBytes;
     }
 }
 
 std::size_t body_frames(v1::Op op) {
     switch (op) {
-        case v1::OP_PUT: return 1;
+        case v1::OP_PUT:
+            return 1;
         case v1::OP_DELIVER:
-        case v1::OP_PEEKED: return 2;
-        default: return 0;
+        case v1::OP_PEEKED:
+            return 2;
+        default:
+            return 0;
     }
 }
 
@@ -100,7 +105,9 @@ void add_run(Numbers& numbers, std::uint64_t& previous_end, const Run& run) {
     numbers.Add(run.value);
 }
 
-Result<std::vector<Run>> read_runs(const Numbers& numbers, std::size_t runs_max) { return read_groups(numbers, 3, runs_max); }
+Result<std::vector<Run>> read_runs(const Numbers& numbers, std::size_t runs_max) {
+    return read_groups(numbers, 3, runs_max);
+}
 
 void add_range(Numbers& numbers, std::uint64_t& previous_end, std::uint64_t first, std::uint64_t count) {
     TELPHER_CHECK(first >= previous_end);

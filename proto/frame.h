@@ -1,5 +1,5 @@
-// Header frames: one op byte and the protobuf message of that op; and the packed number lists they carry. Pure codec: any
-// thread, no state but what is passed in.
+// Header frames: one op byte and the protobuf message of that op; and the packed number lists they carry. Pure codec:
+// any thread, no state but what is passed in.
 #pragma once
 
 #include <google/protobuf/message_lite.h>
@@ -24,7 +24,8 @@ std::size_t header_bytes_max(v1::Op op);
 /// How many body frames follow the header of `op`.
 std::size_t body_frames(v1::Op op);
 
-/// Parses the protobuf after the op byte into `message` (which is reused). kProtocol if malformed, kTooLarge if over the limit.
+/// Parses the protobuf after the op byte into `message` (which is reused). kProtocol if malformed, kTooLarge if over
+/// the limit.
 Result<void> parse(Bytes header, google::protobuf::MessageLite& message);
 /// Op byte + serialised message.
 std::string encode(v1::Op op, const google::protobuf::MessageLite& message);
@@ -38,10 +39,11 @@ struct Run {
 };
 using Numbers = google::protobuf::RepeatedField<std::uint64_t>;
 
-/// Appends a triple (gap from the end of the previous run, count, value) and moves `previous_end`, which starts at 0. Runs must
-/// rise, hold at least one number and not overlap: that is the caller's invariant, and checked.
+/// Appends a triple (gap from the end of the previous run, count, value) and moves `previous_end`, which starts at 0.
+/// Runs must rise, hold at least one number and not overlap: that is the caller's invariant, and checked.
 void add_run(Numbers& numbers, std::uint64_t& previous_end, const Run& run);
-/// Reads triples; kProtocol if the list is not of triples, a count is 0, a run passes 2^64 - 1, or there are more than `runs_max`.
+/// Reads triples; kProtocol if the list is not of triples, a count is 0, a run passes 2^64 - 1, or there are more than
+/// `runs_max`.
 Result<std::vector<Run>> read_runs(const Numbers& numbers, std::size_t runs_max);
 /// The same with pairs (gap, count); the runs read have value 0.
 void add_range(Numbers& numbers, std::uint64_t& previous_end, std::uint64_t first, std::uint64_t count);

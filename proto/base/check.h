@@ -14,8 +14,8 @@ namespace telpher {
 
 #define TELPHER_CHECK(condition) TELPHER_CHECK_MSG(condition, "")
 
-#define TELPHER_CHECK_MSG(condition, detail)                                    \
-    do {                                                                        \
-        if (!(condition)) [[unlikely]]                                          \
-            ::telpher::check_failed(#condition, __FILE__, __LINE__, (detail));  \
+#define TELPHER_CHECK_MSG(condition, detail)                                   \
+    do {                                                                       \
+        if (!(condition)) [[unlikely]]                                         \
+            ::telpher::check_failed(#condition, __FILE__, __LINE__, (detail)); \
     } while (false)

@@ -27,14 +27,14 @@ private:
     Rep value_ = 0;
 };
 
-using QueueId = Id<struct QueueIdTag>;          ///< A queue of a shard, never reused; 0 = none.
-using Offset = Id<struct OffsetTag>;            ///< Message id: dense per queue, given at admission, stable for ever.
-using Sequence = Id<struct SequenceTag>;        ///< A producer's own number for a message, dense per (producer, queue).
-using ProducerId = Id<struct ProducerIdTag>;    ///< Durable boot counter << 32 | n; never reused; 0 = none.
-using SessionId = Id<struct SessionIdTag>;      ///< A client's session on a shard; 0 = none.
+using QueueId = Id<struct QueueIdTag>;        ///< A queue of a shard, never reused; 0 = none.
+using Offset = Id<struct OffsetTag>;          ///< Message id: dense per queue, given at admission, stable for ever.
+using Sequence = Id<struct SequenceTag>;      ///< A producer's own number for a message, dense per (producer, queue).
+using ProducerId = Id<struct ProducerIdTag>;  ///< Durable boot counter << 32 | n; never reused; 0 = none.
+using SessionId = Id<struct SessionIdTag>;    ///< A client's session on a shard; 0 = none.
 using Epoch = Id<struct EpochTag, std::uint32_t>;  ///< Rises with every resume of a session; fences older frames.
-using Lsn = Id<struct LsnTag>;                  ///< Log sequence number: dense count of records; 0 = before the first.
-using SegmentId = Id<struct SegmentIdTag>;      ///< A log segment; rises by one; never reused (files are recycled).
+using Lsn = Id<struct LsnTag>;              ///< Log sequence number: dense count of records; 0 = before the first.
+using SegmentId = Id<struct SegmentIdTag>;  ///< A log segment; rises by one; never reused (files are recycled).
 using HandleId = Id<struct HandleIdTag, std::uint32_t>;  ///< A queue as opened by one session; 0 = none.
 
 }  // namespace telpher

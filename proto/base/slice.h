@@ -37,7 +37,9 @@ public:
     [[nodiscard]] bool empty() const { return bytes_.empty(); }
 
     /// The part [from, from + count); shares the owner. The caller has checked the bounds.
-    [[nodiscard]] Slice part(std::size_t from, std::size_t count) const { return {owner_, bytes_.subspan(from, count)}; }
+    [[nodiscard]] Slice part(std::size_t from, std::size_t count) const {
+        return {owner_, bytes_.subspan(from, count)};
+    }
 
 private:
     std::shared_ptr<const void> owner_;

@@ -51,12 +51,12 @@ enum class Code : std::uint32_t {
     kRestarting = 46,       ///< The broker is shutting down; reconnect later.
     kTooManySessions = 47,  ///< The connection or session cap is reached (fatal).
     // The machine.
-    kStorage = 60,      ///< The log failed: the shard has stopped for good.
-    kCorrupt = 61,      ///< Confirmed data is damaged; nothing was truncated.
-    kFormat = 62,       ///< A file is of a version or kind this program does not know.
-    kLocked = 63,       ///< Another daemon uses the data directory.
-    kAddressInUse = 64, ///< The address is taken or cannot be bound.
-    kIo = 65,           ///< A system call failed; the text names it.
+    kStorage = 60,       ///< The log failed: the shard has stopped for good.
+    kCorrupt = 61,       ///< Confirmed data is damaged; nothing was truncated.
+    kFormat = 62,        ///< A file is of a version or kind this program does not know.
+    kLocked = 63,        ///< Another daemon uses the data directory.
+    kAddressInUse = 64,  ///< The address is taken or cannot be bound.
+    kIo = 65,            ///< A system call failed; the text names it.
     // The client's own.
     kUnreachable = 80,  ///< No broker answered in time.
     kForked = 81,       ///< The object was made before fork() in another process.
