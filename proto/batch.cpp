@@ -98,9 +98,9 @@ Result<void> check_lengths(Bytes batch, const Header& header, std::size_t messag
         most = std::max(most, length);
     }
     if (least == 0) return fail(Code::kProtocol, "batch with an empty record");
-    if (most > message_bytes_max) return fail(Code::kTooLarge, "message bytes");
     const std::uint64_t before = kHeaderBytes + kLengthBytes * header.count + header.attribute_bytes;
     if (sum != batch.size() - before) return fail(Code::kProtocol, "batch lengths do not add up");
+    if (most > message_bytes_max) return fail(Code::kTooLarge, "message bytes");
     return {};
 }
 
