@@ -1,0 +1,158 @@
+// A shard's commit log, seen from the shard: append records, hand them to the commit thread, learn what is committed,
+// read old bodies, and let go of segments nobody needs. FORMAT.md has every byte.
+//
+// Threads: Log belongs to the shard thread. Committer belongs to the commit thread (a test calls do_work() itself).
+// They share one bounded queue of jobs and two atomics. Reader is thread-safe. Life: the Log is made by open(), which
+// replays everything to a RecordSink, and outlives its Committer's thread.
+//
+// Rules: (1) lsns are dense; (2) what is appended is written in lsn order, never reordered; (3) committed_lsn only
+// rises, and only after the fdatasync that covers it; (4) after the first error nothing is written any more and
+// failed() says why; (5) segments are dropped oldest first, and only when a later segment's snapshot is committed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/log/file.h"
+#include "proto/base/ids.h"
+#include "proto/base/slice.h"
+
+namespace telpher::log {
+
+/// What a record says. The number is on disk: never reuse one.
+enum class Kind : std::uint8_t {
+    kBatch = 1,     ///< BatchMeta + the batch, byte-identical to the wire.
+    kSettle = 2,    ///< SettleMeta: messages that are done (acked, dropped).
+    kReturn = 3,    ///< ReturnMeta: messages that came back, with delivery, attempt and due time.
+    kQueue = 4,     ///< QueueMeta: created, changed, sealed, reopened, paused, removed.
+    kProducer = 5,  ///< ProducerMeta: opened, closed, expired.
+    kSnapshot = 6,  ///< SnapshotMeta: state at the start of a segment, in one or more records.
+    kMark = 7,      ///< MarkMeta: delivered marks and memory-queue counts, logged lazily.
+    kBoot = 8,      ///< BootMeta: a start of the daemon (boot counter).
+    kEnd = 9,       ///< A clean stop: nothing follows but a kBoot.
+    kMove = 10,  ///< MoveMeta + a batch: live messages written again, each with its id (reserved: storage rewriting).
+};
+
+/// Where a record's body lies, for a later read.
+struct Position {
+    SegmentId segment;
+    std::uint64_t at = 0;     ///< Byte position of the body in the segment.
+    std::uint32_t bytes = 0;  ///< Bytes of the body.
+};
+
+/// A record to append. `meta` is an encoded message of broker/log/records.proto (at most 64 KiB; a kSnapshot: 1 MiB).
+struct Record {
+    Kind kind = Kind::kBatch;
+    QueueId queue;  ///< 0 where no single queue is meant.
+    std::string meta;
+    Slice body;  ///< kBatch and kMove only.
+};
+
+/// What append() says.
+struct Appended {
+    Lsn lsn;
+    Position body;  ///< Meaningless without a body.
+};
+
+/// A record as replayed. Views are valid during the call.
+struct RecordView {
+    Lsn lsn;
+    Kind kind;
+    QueueId queue;
+    Epoch epoch;
+    Bytes meta;
+    Bytes body;
+    Position position;  ///< Of the body.
+};
+
+/// Takes the records at open(), oldest first. An error stops the recovery.
+using RecordSink = std::function<Result<void>(const RecordView&)>;
+
+struct LogOptions {
+    std::string dir;  ///< Folder of this shard.
+    std::uint32_t shard = 0;
+    Epoch epoch{1};                             ///< Written in each record.
+    std::uint64_t segment_bytes = 64ULL << 20;  ///< Tests use small ones.
+    std::size_t spare_segments_max = 2;         ///< Dropped segments kept for recycling.
+    std::uint64_t salt_seed = 0;                ///< Seed of the segment salts; 0 = from the system's entropy.
+};
+
+/// What a start found.
+struct Recovery {
+    bool clean = false;  ///< The log ended with a kEnd record.
+    std::uint64_t records = 0;
+    std::uint64_t torn_bytes = 0;  ///< Unconfirmed bytes cut off at the tail.
+    Lsn last;
+};
+
+/// Reads bodies of committed records. Thread-safe; keeps a bounded number of files open.
+class Reader {
+public:
+    virtual ~Reader() = default;
+    /// Reads and verifies nothing but the bounds; the batch codec verifies the checksum.
+    virtual Result<Slice> read(const Position& position) = 0;
+};
+
+/// The commit thread's work.
+class Committer {
+public:
+    virtual ~Committer() = default;
+    /// Takes every job there is (at most kCommitGroupBytesMax), writes it, syncs once, publishes. Returns the number of
+    /// records committed; 0 = nothing to do. Never throws; an error is published and is final.
+    virtual std::size_t do_work() = 0;
+    /// Blocks until there is a job, or until stop(), for at most `timeout_ms`.
+    virtual void wait(int timeout_ms) = 0;
+    /// Wakes wait() for good (any thread).
+    virtual void stop() = 0;
+};
+
+class Log {
+public:
+    virtual ~Log() = default;
+
+    /// Opens (or creates) the log in `options.dir`, replays it to `sink`, cuts an unconfirmed torn tail, and is ready
+    /// to append. Errors: kCorrupt (confirmed data damaged: nothing was changed), kFormat (newer version), kIo.
+    static Result<std::unique_ptr<Log>> open(FileSystem& files, LogOptions options, const RecordSink& sink);
+
+    [[nodiscard]] virtual const Recovery& recovery() const = 0;
+    [[nodiscard]] virtual Committer& committer() = 0;
+    [[nodiscard]] virtual Reader& reader() = 0;
+
+    /// True if a record of these sizes does not fit the current segment: call roll() first.
+    [[nodiscard]] virtual bool needs_roll(std::size_t meta_bytes, std::size_t body_bytes) const = 0;
+    /// Starts the next segment with `snapshot` (kSnapshot records: the state with everything appended so far).
+    virtual void roll(std::vector<Record> snapshot) = 0;
+    /// Appends to the current hand-over. Never blocks, never fails: an I/O error shows in failed(). needs_roll() must
+    /// be false.
+    virtual Appended append(Record record) = 0;
+    /// Hands everything appended to the commit thread. False if its queue is full: try again next cycle (nothing is
+    /// lost).
+    virtual bool flush() = 0;
+    /// Bytes appended and not committed yet.
+    [[nodiscard]] virtual std::uint64_t uncommitted_bytes() const = 0;
+
+    [[nodiscard]] virtual Lsn last_lsn() const = 0;       ///< The last appended.
+    [[nodiscard]] virtual Lsn written_lsn() const = 0;    ///< Written to the file: survives a kill of the process.
+    [[nodiscard]] virtual Lsn committed_lsn() const = 0;  ///< Durable.
+    /// Why the log stopped for good; empty while it works.
+    [[nodiscard]] virtual std::optional<Error> failed() const = 0;
+    /// Called by the commit thread after each publish (set once, before the thread starts): wakes the shard.
+    virtual void on_commit(std::function<void()> wake) = 0;
+
+    /// Live messages of a segment: a batch appended or replayed adds, a settled message takes away.
+    virtual void add_live(SegmentId segment, std::uint64_t messages) = 0;
+    virtual void drop_live(SegmentId segment, std::uint64_t messages) = 0;
+    /// Lets go of the oldest segments that hold nothing live and are followed by a committed snapshot. Returns how
+    /// many.
+    virtual std::size_t reclaim() = 0;
+    /// Segments on disk, with spares; bytes = segments * segment_bytes.
+    [[nodiscard]] virtual std::size_t segment_count() const = 0;
+    /// The next segment's file is there already: the next roll takes no room on the disk.
+    [[nodiscard]] virtual bool has_spare() const = 0;
+};
+
+}  // namespace telpher::log
