@@ -1,0 +1,57 @@
+// What the shard thread and the commit thread of a log share: a bounded queue of jobs one way, a few published numbers
+// the other. Made with the log, lives as long as it.
+#pragma once
+
+#include <readerwriterqueue/readerwriterqueue.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/log/log.h"
+
+namespace telpher::log {
+
+/// Jobs handed over and not taken yet; flush() is once per cycle of the shard, so this is far more than one commit
+/// group.
+inline constexpr std::size_t kJobsMax = 256;
+
+/// One thing for the commit thread to do, in order.
+struct Item {
+    enum class Type : std::uint8_t {
+        kRecord,
+        kDropSegment,  ///< Everything before it is committed first: what emptied the segment is durable when it goes.
+    };
+    Type type = Type::kRecord;
+    bool opens_segment = false;  ///< Record: the first of `segment`, which has `capacity` bytes.
+    std::uint16_t flags = 0;     ///< Record header flags.
+    SegmentId segment;
+    std::uint64_t at = 0;        ///< Where the record begins in `segment`.
+    std::uint64_t capacity = 0;  ///< Of the segment opened or dropped.
+    Lsn lsn;
+    Record record;
+};
+using Job = std::vector<Item>;
+
+/// A value the commit thread publishes and others read.
+struct Handover {
+    // Shard -> commit.
+    moodycamel::ReaderWriterQueue<Job> jobs{kJobsMax};
+    moodycamel::spsc_sema::LightweightSemaphore arrived;
+    std::atomic<bool> stopping{false};
+
+    // Commit -> everybody.
+    std::atomic<std::uint64_t> written_lsn{0};
+    std::atomic<std::uint64_t> committed_lsn{0};
+    std::atomic<std::uint64_t> committed_bytes{0};  ///< Of this life of the log.
+    std::atomic<std::size_t> segments{0};           ///< On disk, without spares.
+    std::atomic<std::size_t> spares{0};
+    std::atomic<bool> failed{false};
+    std::optional<Error> error;       ///< Written once, before `failed`.
+    std::function<void()> on_commit;  ///< Set before the commit thread starts.
+};
+
+}  // namespace telpher::log

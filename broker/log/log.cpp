@@ -1,0 +1,172 @@
+#include "broker/log/log.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "broker/log/committer.h"
+#include "broker/log/handover.h"
+#include "broker/log/record.h"
+#include "broker/log/recovery.h"
+#include "broker/log/segment_reader.h"
+#include "proto/base/check.h"
+
+namespace telpher::log {
+namespace {
+
+/// The shard thread's side: gives lsns and positions, counts what lives where, and hands over once per cycle.
+class ShardLog final : public Log {
+public:
+    ShardLog(FileSystem& files, const LogOptions& options, Recovered recovered)
+        : options_(options), recovery_(recovered.summary), reader_(files, options.dir), last_lsn_(recovery_.last) {
+        for (const InspectedSegment& segment : recovered.segments) {
+            segments_.push_back({segment.header.number, segment.header.capacity, segment.snapshot_end, 0});
+        }
+        end_ = recovered.start.end;
+        next_segment_ = recovered.start.next_segment;
+        shared_.written_lsn = last_lsn_.value();
+        shared_.committed_lsn = last_lsn_.value();
+        SegmentPool pool(files, std::move(recovered.pool), std::move(recovered.spares));
+        committer_.emplace(shared_, std::move(pool), std::move(recovered.mark), reader_, options.epoch,
+                           std::move(recovered.start));
+    }
+
+    [[nodiscard]] const Recovery& recovery() const override { return recovery_; }
+    [[nodiscard]] Committer& committer() override { return *committer_; }
+    [[nodiscard]] Reader& reader() override { return reader_; }
+
+    [[nodiscard]] bool needs_roll(std::size_t meta_bytes, std::size_t body_bytes) const override {
+        return segments_.empty() || record_bytes(meta_bytes, body_bytes) > segments_.back().capacity - end_;
+    }
+
+    void roll(std::vector<Record> snapshot) override {
+        TELPHER_CHECK_MSG(!snapshot.empty(), "a segment opens with a snapshot");
+        std::uint64_t bytes = kSegmentHeaderBytes;
+        for (const Record& record : snapshot) bytes += record_bytes(record.meta.size(), record.body.size());
+        // However large the snapshot is, half a segment of room follows it, or a roll would only lead to the next one.
+        const std::uint64_t capacity = std::max(options_.segment_bytes, bytes + options_.segment_bytes / 2);
+        segments_.push_back({next_segment_, capacity, last_lsn_ + snapshot.size(), 0});
+        next_segment_ += 1;
+        end_ = kSegmentHeaderBytes;
+        for (std::size_t i = 0; i < snapshot.size(); ++i) {
+            TELPHER_CHECK(snapshot[i].kind == Kind::kSnapshot);
+            add(std::move(snapshot[i]), i == 0, i + 1 == snapshot.size() ? kFlagSnapshotEnd : std::uint16_t{0});
+        }
+    }
+
+    Appended append(Record record) override {
+        TELPHER_CHECK_MSG(!needs_roll(record.meta.size(), record.body.size()), "append() to a full segment");
+        TELPHER_CHECK(record.kind != Kind::kSnapshot);
+        return add(std::move(record), false, 0);
+    }
+
+    bool flush() override {
+        if (pending_.empty()) return true;
+        if (!shared_.jobs.try_enqueue(std::move(pending_))) return false;
+        pending_ = Job();
+        shared_.arrived.signal();
+        return true;
+    }
+
+    [[nodiscard]] std::uint64_t uncommitted_bytes() const override {
+        return appended_bytes_ - shared_.committed_bytes.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] Lsn last_lsn() const override { return last_lsn_; }
+    [[nodiscard]] Lsn written_lsn() const override { return Lsn(shared_.written_lsn.load(std::memory_order_acquire)); }
+    [[nodiscard]] Lsn committed_lsn() const override {
+        return Lsn(shared_.committed_lsn.load(std::memory_order_acquire));
+    }
+    [[nodiscard]] std::optional<Error> failed() const override {
+        if (!shared_.failed.load(std::memory_order_acquire)) return std::nullopt;
+        return shared_.error;
+    }
+    void on_commit(std::function<void()> wake) override { shared_.on_commit = std::move(wake); }
+
+    void add_live(SegmentId segment, std::uint64_t messages) override { find(segment).live += messages; }
+    void drop_live(SegmentId segment, std::uint64_t messages) override {
+        Segment& found = find(segment);
+        TELPHER_CHECK(found.live >= messages);
+        found.live -= messages;
+    }
+
+    std::size_t reclaim() override {
+        std::size_t dropped = 0;
+        while (segments_.size() > 1 && segments_.front().live == 0 && segments_[1].snapshot_end <= committed_lsn()) {
+            Item item;
+            item.type = Item::Type::kDropSegment;
+            item.segment = segments_.front().number;
+            item.capacity = segments_.front().capacity;
+            pending_.push_back(std::move(item));
+            segments_.pop_front();
+            ++dropped;
+        }
+        return dropped;
+    }
+
+    [[nodiscard]] std::size_t segment_count() const override {
+        return shared_.segments.load(std::memory_order_relaxed) + shared_.spares.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] bool has_spare() const override { return shared_.spares.load(std::memory_order_relaxed) > 0; }
+
+private:
+    struct Segment {
+        SegmentId number;
+        std::uint64_t capacity = 0;
+        Lsn snapshot_end;
+        std::uint64_t live = 0;  ///< Messages.
+    };
+
+    Segment& find(SegmentId number) {
+        TELPHER_CHECK(!segments_.empty() && number >= segments_.front().number);
+        const std::uint64_t index = number - segments_.front().number;
+        TELPHER_CHECK(index < segments_.size());
+        return segments_[index];
+    }
+
+    Appended add(Record record, bool opens_segment, std::uint16_t flags) {
+        const std::size_t meta_bytes = record.meta.size();
+        const std::size_t body_bytes = record.body.size();
+        TELPHER_CHECK(meta_bytes <= (record.kind == Kind::kSnapshot ? kSnapshotMetaBytesMax : kMetaBytesMax));
+        TELPHER_CHECK(body_bytes <= limits::kMessageBytesMax + limits::kMessageBytesMax / 2);
+        const Segment& segment = segments_.back();
+        Item item;
+        item.opens_segment = opens_segment;
+        item.flags = flags;
+        item.segment = segment.number;
+        item.at = end_;
+        item.capacity = segment.capacity;
+        item.lsn = last_lsn_ + 1;
+        item.record = std::move(record);
+        pending_.push_back(std::move(item));
+        last_lsn_ += 1;
+        const std::uint64_t total = record_bytes(meta_bytes, body_bytes);
+        end_ += total;
+        TELPHER_CHECK(end_ <= segment.capacity);
+        appended_bytes_ += total;
+        const std::uint64_t body_at = end_ - total + kRecordHeaderBytes + meta_bytes;
+        return {last_lsn_, {segment.number, body_at, static_cast<std::uint32_t>(body_bytes)}};
+    }
+
+    const LogOptions options_;
+    const Recovery recovery_;
+    Handover shared_;
+    SegmentReader reader_;
+    std::optional<LogCommitter> committer_;
+
+    std::deque<Segment> segments_;  // dense numbers; the last one is appended to
+    SegmentId next_segment_;
+    std::uint64_t end_ = 0;  // where the next record goes
+    Lsn last_lsn_;
+    Job pending_;
+    std::uint64_t appended_bytes_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Log>> Log::open(FileSystem& files, LogOptions options, const RecordSink& sink) {
+    TELPHER_CHECK(options.segment_bytes >= 2 * kSegmentHeaderBytes && options.segment_bytes % kRecordAlign == 0);
+    auto recovered = recover(files, options, sink);
+    if (!recovered) return fail(recovered.error());
+    return std::make_unique<ShardLog>(files, options, std::move(*recovered));
+}
+
+}  // namespace telpher::log

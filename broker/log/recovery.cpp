@@ -1,0 +1,155 @@
+#include "broker/log/recovery.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "proto/base/random.h"
+#include "proto/limits.h"
+
+namespace telpher::log {
+namespace {
+
+/// A seed for salts that no file of the folder has carried yet, even if the caller's seed is always the same.
+std::uint64_t fresh_seed(const Survey& found, std::uint64_t seed, Lsn last) {
+    std::vector<std::uint64_t> parts{seed == 0 ? system_entropy() : seed, last.value()};
+    for (const FoundSegment& segment : found.segments) parts.push_back(segment.salt);
+    for (const FoundSegment& spare : found.spares) parts.push_back(spare.salt);
+    return XXH3_64bits(parts.data(), parts.size() * sizeof(std::uint64_t));
+}
+
+/// What was written before a crash of the process is in the page cache only; a later crash of the machine must not take
+/// back what recovery is about to count as durable. Done before reading, and only to the last segment: the others were
+/// synced before it was made.
+Result<std::unique_ptr<File>> open_last(FileSystem& files, const std::string& dir, SegmentId number) {
+    auto file = files.open(join_path(dir, file_name(number, kSegmentSuffix)), true);
+    if (!file) return file;
+    if (auto done = (*file)->sync(); !done) return fail(done.error());
+    return file;
+}
+
+Result<void> refuse_damage(const std::string& dir, const Inspection& inspection) {
+    for (const Finding& finding : inspection.findings) {
+        if (finding.action() == Action::kStop) return fail(Code::kCorrupt, dir + ": " + finding.text());
+        if (finding.action() == Action::kRefuse) return fail(Code::kFormat, dir + ": " + finding.text());
+    }
+    return {};
+}
+
+Result<void> refuse_stranger(const LogOptions& options, const Survey& found) {
+    const bool marked = found.mark && found.mark->shard != options.shard;
+    const bool named = !found.segments.empty() && found.segments.back().header &&
+                       found.segments.back().header->version == kSegmentVersion &&
+                       found.segments.back().header->shard != options.shard;
+    if (!marked && !named) return {};
+    return fail(Code::kCorrupt, options.dir + ": the log of another shard than " + std::to_string(options.shard));
+}
+
+/// Overwrites the unconfirmed tail, so that no record of it can ever be read behind what is written next.
+Result<void> cut_tail(File& file, std::uint64_t from, std::uint64_t to) {
+    const std::vector<std::byte> zeros(std::min<std::uint64_t>(to - from, limits::kMiB));
+    while (from < to) {
+        const Bytes part(zeros.data(), std::min<std::uint64_t>(zeros.size(), to - from));
+        if (auto done = file.write_at(from, {&part, 1}); !done) return done;
+        from += part.size();
+    }
+    return file.sync();
+}
+
+/// Removes what a crash left and keeps spares that fit.
+Result<std::deque<std::string>> tidy(FileSystem& files, const LogOptions& options, const Survey& found) {
+    std::deque<std::string> spares;
+    std::vector<std::string> removed = found.leftovers;
+    for (const FoundSegment& spare : found.spares) {
+        const std::string name = file_name(spare.number, kSpareSuffix);
+        const bool kept = spare.file_bytes == options.segment_bytes && spares.size() < options.spare_segments_max;
+        (kept ? static_cast<void>(spares.push_back(name)) : removed.push_back(name));
+    }
+    for (const std::string& name : removed) {
+        if (auto done = files.remove(join_path(options.dir, name)); !done) return fail(done.error());
+    }
+    return spares;
+}
+
+/// The last segment that is used, open, its tail cut; no file if the log is empty.
+Result<CommitStart> repair(FileSystem& files, const LogOptions& options, const Inspection& inspection) {
+    CommitStart start;
+    if (inspection.discard) {
+        const std::string name = file_name(*inspection.discard, kSegmentSuffix);
+        if (auto done = files.remove(join_path(options.dir, name)); !done) return fail(done.error());
+        start.next_segment = *inspection.discard;
+    }
+    start.segments = inspection.segments.size();
+    if (inspection.segments.empty()) return start;
+    const InspectedSegment& last = inspection.segments.back();
+    auto file = open_last(files, options.dir, last.header.number);
+    if (!file) return fail(file.error());
+    if (inspection.cut_end > last.end) {
+        if (auto done = cut_tail(**file, last.end, inspection.cut_end); !done) return fail(done.error());
+    }
+    start.segment = OpenSegment{std::move(*file), last.header};
+    start.end = last.end;
+    start.next_segment = last.header.number + 1;
+    return start;
+}
+
+Result<MarkFile> open_mark(FileSystem& files, const LogOptions& options, const Survey& found,
+                           const Inspection& inspection, std::uint64_t seed) {
+    if (found.mark) return MarkFile::open(files, options.dir, *found.mark, true);
+    Mark mark;
+    mark.shard = options.shard;
+    if (inspection.segments.empty()) {
+        Random random(seed);
+        mark.log_id = {random.next(), random.next()};
+        mark.first_segment = inspection.discard.value_or(SegmentId(1));
+    } else {
+        mark.log_id = inspection.segments.front().header.log_id;
+        mark.first_segment = inspection.segments.front().header.number;
+        mark.segment = inspection.segments.back().header.number;
+        mark.committed = inspection.last;
+        mark.end = inspection.segments.back().end;
+    }
+    return MarkFile::open(files, options.dir, mark, false);
+}
+
+Recovery summarise(const Inspection& inspection) {
+    Recovery summary;
+    summary.clean = inspection.clean;
+    summary.records = inspection.records;
+    summary.last = inspection.last;
+    summary.torn_bytes = inspection.discard_bytes;
+    if (inspection.cut_end > 0) summary.torn_bytes += inspection.cut_end - inspection.segments.back().end;
+    return summary;
+}
+
+}  // namespace
+
+Result<Recovered> recover(FileSystem& files, const LogOptions& options, const RecordSink& sink) {
+    if (auto done = files.make_dir(options.dir); !done) return fail(done.error());
+    const auto found = survey(files, options.dir);
+    if (!found) return fail(found.error());
+    if (auto fits = refuse_stranger(options, *found); !fits) return fail(fits.error());
+    if (!found->segments.empty()) {
+        const auto synced = open_last(files, options.dir, found->segments.back().number);
+        if (!synced) return fail(synced.error());
+    }
+    const auto inspection = inspect(files, options.dir, *found, false, sink);
+    if (!inspection) return fail(inspection.error());
+    if (auto sound = refuse_damage(options.dir, *inspection); !sound) return fail(sound.error());
+
+    auto start = repair(files, options, *inspection);
+    if (!start) return fail(start.error());
+    auto spares = tidy(files, options, *found);
+    if (!spares) return fail(spares.error());
+    const std::uint64_t seed = fresh_seed(*found, options.salt_seed, inspection->last);
+    auto mark = open_mark(files, options, *found, *inspection, seed);
+    if (!mark) return fail(mark.error());
+    // Names that a crash left in doubt, too: the last segment's own among them.
+    if (auto done = files.sync_dir(options.dir); !done) return fail(done.error());
+    PoolOptions pool{options.dir, options.shard, mark->mark().log_id, options.segment_bytes, options.spare_segments_max,
+                     seed};
+    return Recovered{summarise(*inspection), inspection->segments, std::move(*start),
+                     std::move(pool),        std::move(*spares),   std::move(*mark)};
+}
+
+}  // namespace telpher::log

@@ -1,0 +1,97 @@
+#include "broker/log/segment_pool.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "proto/base/check.h"
+#include "proto/limits.h"
+
+namespace telpher::log {
+namespace {
+
+constexpr std::size_t kFillStepBytes = limits::kMiB;
+
+}  // namespace
+
+Result<OpenSegment> SegmentPool::start(SegmentId number, Lsn first_lsn, std::uint64_t capacity) {
+    const std::string path = join_path(options_.dir, file_name(number, kTemporarySuffix));
+    const bool recycle = capacity == options_.segment_bytes && !spares_.empty();
+    auto file = recycle ? take_spare(path) : create(path, capacity);
+    if (!file) return fail(file.error());
+    OpenSegment segment{std::move(*file), {}};
+    segment.header.shard = options_.shard;
+    segment.header.number = number;
+    segment.header.salt = random_.next();
+    segment.header.log_id = options_.log_id;
+    segment.header.first_lsn = first_lsn;
+    segment.header.capacity = capacity;
+    std::array<std::byte, kSegmentHeaderBytes> block{};
+    encode_segment_header(segment.header, block.data());
+    const Bytes part(block);
+    if (auto done = segment.file->write_at(0, {&part, 1}); !done) return fail(done.error());
+    if (auto done = segment.file->sync(); !done) return fail(done.error());
+    const std::string name = join_path(options_.dir, file_name(number, kSegmentSuffix));
+    if (auto done = files_.rename(path, name); !done) return fail(done.error());
+    if (auto done = files_.sync_dir(options_.dir); !done) return fail(done.error());
+    return segment;
+}
+
+Result<std::unique_ptr<File>> SegmentPool::take_spare(const std::string& path) {
+    const std::string from = join_path(options_.dir, spares_.front());
+    spares_.pop_front();
+    if (spares_.empty()) filling_.reset();
+    if (auto done = files_.rename(from, path); !done) return fail(done.error());
+    return files_.open(path, true);
+}
+
+Result<std::unique_ptr<File>> SegmentPool::create(const std::string& path, std::uint64_t capacity) {
+    auto file = files_.create(path);
+    if (!file) return file;
+    if (auto done = (*file)->allocate(capacity); !done) {
+        // Not a file of the log yet: leaving it would only take the room that is missing.
+        if (auto removed = files_.remove(path); !removed) return fail(removed.error());
+        return fail(done.error());
+    }
+    return file;
+}
+
+Result<void> SegmentPool::drop(SegmentId number, std::uint64_t capacity) {
+    no_room_ = false;
+    const std::string path = join_path(options_.dir, file_name(number, kSegmentSuffix));
+    if (capacity != options_.segment_bytes || spares_.size() >= options_.spares_max) return files_.remove(path);
+    const std::string name = file_name(number, kSpareSuffix);
+    if (auto done = files_.rename(path, join_path(options_.dir, name)); !done) return done;
+    spares_.push_front(name);  // in front of one that is still being filled
+    return {};
+}
+
+Result<void> SegmentPool::finish_drops() { return files_.sync_dir(options_.dir); }
+
+Result<void> SegmentPool::prepare(SegmentId next) {
+    if (no_room_ || options_.spares_max == 0) return {};
+    if (spares_.empty()) return begin_filling(next);
+    if (!filling_) return {};
+    static const std::vector<std::byte> kZeros(kFillStepBytes);
+    const Bytes part(kZeros.data(), std::min<std::uint64_t>(kFillStepBytes, options_.segment_bytes - filled_bytes_));
+    if (auto done = filling_->write_at(filled_bytes_, {&part, 1}); !done) return done;
+    if (auto done = filling_->sync(); !done) return done;
+    filled_bytes_ += part.size();
+    if (filled_bytes_ == options_.segment_bytes) filling_.reset();
+    return {};
+}
+
+Result<void> SegmentPool::begin_filling(SegmentId next) {
+    const std::string name = file_name(next, kSpareSuffix);
+    auto file = create(join_path(options_.dir, name), options_.segment_bytes);
+    if (!file) {
+        no_room_ = file.error().code() == Code::kDiskFull;
+        return no_room_ ? Result<void>() : fail(file.error());
+    }
+    filling_ = std::move(*file);
+    filled_bytes_ = 0;
+    spares_.push_back(name);
+    return {};
+}
+
+}  // namespace telpher::log

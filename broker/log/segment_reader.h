@@ -1,0 +1,37 @@
+// Reads bodies of committed records, from any thread. Lives with the log. Keeps a bounded number of files open: one per
+// slot, the newest that was asked for. Nothing is locked: a slot is a shared pointer exchanged atomically, and a reader
+// that loses a race has only opened a file too many.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "broker/log/log.h"
+
+namespace telpher::log {
+
+inline constexpr std::size_t kReaderFilesMax = 64;
+
+class SegmentReader final : public Reader {
+public:
+    SegmentReader(FileSystem& files, std::string dir) : files_(files), dir_(std::move(dir)) {}
+
+    Result<Slice> read(const Position& position) override;
+    /// The segment is about to lose its name: later reads do not find it.
+    void forget(SegmentId segment);
+
+private:
+    struct Entry {
+        SegmentId segment;
+        std::unique_ptr<File> file;
+    };
+    std::shared_ptr<const Entry>& slot(SegmentId segment) { return slots_[segment.value() % kReaderFilesMax]; }
+
+    FileSystem& files_;
+    const std::string dir_;
+    std::array<std::shared_ptr<const Entry>, kReaderFilesMax> slots_;  // through std::atomic_load and the like only
+};
+
+}  // namespace telpher::log
