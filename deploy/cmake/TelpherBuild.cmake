@@ -21,6 +21,7 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
 set(TELPHER_SANITIZE "" CACHE STRING "Sanitizers, comma separated: address,undefined or thread")
 option(TELPHER_PCH "Use precompiled headers" ON)
 option(TELPHER_WERROR "Treat warnings as errors" ON)
+option(TELPHER_FUZZ "Make the programs of tests/fuzz with libFuzzer (clang)" OFF)
 
 # Warnings of code that we wrote; protobuf's output is compiled without.
 set(TELPHER_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
@@ -56,6 +57,11 @@ add_link_options(-Wl,--as-needed)
 if(TELPHER_SANITIZE)
     add_compile_options("-fsanitize=${TELPHER_SANITIZE}" -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options("-fsanitize=${TELPHER_SANITIZE}")
+endif()
+
+if(TELPHER_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+    add_link_options(-fsanitize=fuzzer-no-link)
 endif()
 
 find_program(TELPHER_CCACHE ccache)
