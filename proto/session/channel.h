@@ -16,12 +16,13 @@
 #include "proto/base/clock.h"
 #include "proto/base/ids.h"
 #include "proto/base/slice.h"
-#include "telpher.pb.h"
+#include "proto/telpher.pb.h"
 #include "telpher/error.h"
 
 namespace telpher::session {
 
-/// A frame from the broker; its header is parsed already. Valid during the callback; bodies may be kept (they own their bytes).
+/// A frame from the broker; its header is parsed already. Valid during the callback; bodies may be kept (they own their
+/// bytes).
 struct Frame {
     v1::Op op;
     const google::protobuf::MessageLite& message;  ///< Of the type that belongs to `op`.
@@ -38,6 +39,7 @@ struct Frame {
 using Answer = std::function<void(Result<const Frame*>)>;
 
 class Part;
+class QueueLink;
 
 /// The live connection, as a part of one opened queue sees it. Engine thread only; valid from on_connected() to
 /// on_disconnected().
@@ -45,33 +47,33 @@ class Wire {
 public:
     virtual ~Wire() = default;
 
-    [[nodiscard]] virtual HandleId handle() const = 0;        ///< Of the queue on this connection.
-    [[nodiscard]] virtual Epoch epoch() const = 0;            ///< For the epoch field of every header.
+    [[nodiscard]] virtual HandleId handle() const = 0;  ///< Of the queue on this connection.
+    [[nodiscard]] virtual Epoch epoch() const = 0;      ///< For the epoch field of every header.
     [[nodiscard]] virtual const v1::Limits& limits() const = 0;
 
     /// Sends a header of op `op` and its bodies. Never blocks; a connection that cannot take it is given up, and
     /// on_disconnected() follows later, not from within.
     virtual void send(v1::Op op, const google::protobuf::MessageLite& header, std::span<const Slice> bodies = {}) = 0;
 
-    /// Sends `request` with its epoch and req set. `answer` is called once, on the engine thread; if the connection goes
-    /// first it is dropped without a call: start over in the next on_connected().
+    /// Sends `request` with its epoch and req set. `answer` is called once, on the engine thread; if the connection
+    /// goes first it is dropped without a call: start over in the next on_connected().
     template <class M>
     void call(v1::Op op, M& request, Answer answer) {
         request.set_epoch(epoch().value());
-        request.set_req(expect(std::move(answer)));
+        request.set_req(expect(op, std::move(answer)));
         send(op, request);
     }
 
     /// False while the connection's own put limit is used up; when it rises do_work() of every part is called.
     [[nodiscard]] virtual bool may_put() const = 0;
 
-    /// Frames that name `sub` (DELIVER, SETTLED, RECALL, END) go to `part`. Call it from the answer to ATTACH; ends with the
-    /// connection or with unbind().
+    /// Frames that name `sub` (DELIVER, SETTLED, RECALL, END) go to `part`. Call it from the answer to ATTACH; ends
+    /// with the connection or with unbind().
     virtual void bind(std::uint32_t sub, Part& part) = 0;
     virtual void unbind(std::uint32_t sub) = 0;
 
 private:
-    virtual std::uint64_t expect(Answer answer) = 0;
+    virtual std::uint64_t expect(v1::Op op, Answer answer) = 0;
 };
 
 /// What a part learns when its queue is open on a new connection.
@@ -91,32 +93,38 @@ public:
 
     // --- engine thread ---
 
-    /// The queue is open on a new connection; `wire` may be kept until on_disconnected(). First thing to do: OPEN_PRODUCER or
-    /// ATTACH, then what was not answered before.
+    /// The queue is open on a new connection; `wire` may be kept until on_disconnected(). First thing to do:
+    /// OPEN_PRODUCER or ATTACH, then what was not answered before.
     virtual void on_connected(Wire& wire, const Connected& connected, Instant now) = 0;
-    /// The connection is gone: forget the wire, the subscription and the requests on their way; keep what must be sent again.
+    /// The connection is gone: forget the wire, the subscription and the requests on their way; keep what must be sent
+    /// again.
     virtual void on_disconnected(Instant now) = 0;
-    /// The queue can never be used again by this client (removed, refused, client closed): fail all who wait. Nothing follows.
+    /// The queue can never be used again by this client (removed, refused, client closed): fail all who wait. Nothing
+    /// follows.
     virtual void on_failed(const Error& error) = 0;
-    /// CONFIRM, LIMIT, PARKED, ROOM of the handle (puts); DELIVER, SETTLED, RECALL, END of a bound sub (gets). A frame that makes
-    /// no sense is refused with kProtocol: the connection is given up.
+    /// CONFIRM, LIMIT, PARKED, ROOM of the handle (puts); DELIVER, SETTLED, RECALL, END of a bound sub (gets). A frame
+    /// that makes no sense is refused with kProtocol: the connection is given up.
     virtual Result<void> on_frame(const Frame& frame, Instant now) = 0;
-    /// Does what can be done now (after ready(), a raised session limit, or its own deadline); returns when it wants to be called
-    /// again at the latest, Instant::never() if nothing is due by itself.
+    /// Does what can be done now (after ready(), a raised session limit, or its own deadline); returns when it wants to
+    /// be called again at the latest, Instant::never() if nothing is due by itself.
     virtual Instant do_work(Instant now) = 0;
-    /// True if handle-addressed frames (CONFIRM, LIMIT, PARKED, ROOM) are for this part.
+    /// True if frames that name the handle (CONFIRM, LIMIT, PARKED, ROOM) are for this part.
     [[nodiscard]] virtual bool takes_confirms() const { return false; }
+    /// True if nothing is on its way: a queue that nobody holds any more is closed once all its parts say so.
+    [[nodiscard]] virtual bool idle() const { return true; }
 
     // --- user threads ---
 
-    /// Waits until all that was handed over has its outcome (puts confirmed, settles committed); for the client's destructor.
+    /// Waits until all that was handed over has its outcome (puts confirmed, settles committed); for the client's
+    /// destructor.
     virtual Result<void> drain(Instant deadline) = 0;
 
 private:
     friend class Engine;
     friend class Core;
-    std::atomic<bool> ready_{false};   // in the engine's list of parts with work
-    Instant due_ = Instant::never();   // what do_work() returned last; engine thread
+    std::atomic<bool> ready_{false};  // in the engine's list of parts with work
+    QueueLink* link_ = nullptr;       // engine thread: set while added
+    Instant due_ = Instant::never();  // engine thread: what do_work() returned last
 };
 
 }  // namespace telpher::session

@@ -1,12 +1,11 @@
-// The client's engine: one thread that owns the connection to the broker and mends it, shared by all queues, producers and
-// consumers of one Client. It lives as long as the Client or any Queue or Consumer made of it.
+// The client's engine: one thread that owns the connection to the broker and mends it, shared by all queues, producers
+// and consumers of one Client. It lives as long as the Client or any Queue or Consumer made of it.
 //
-// User threads never touch the socket: they give work to a Part or a request and wake the engine (one eventfd write, only if it
-// sleeps). Callbacks of parts and answers run on the engine thread and must not block. After fork() every call in the child
-// fails with kForked, and the destructor there leaks what cannot be closed.
+// User threads never touch the socket: they give work to a Part or make a call, and wake the engine (one eventfd write,
+// only if it sleeps). Callbacks of parts and answers run on the engine thread and must not block. After fork() every
+// call in the child fails with kForked, and the destructor there leaks what cannot be closed.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -17,8 +16,10 @@
 #include <vector>
 
 #include "proto/base/clock.h"
+#include "proto/frame.h"
 #include "proto/session/channel.h"
 #include "proto/session/core.h"
+#include "proto/session/fork.h"
 #include "proto/session/transport.h"
 #include "proto/session/wake.h"
 #include "telpher/options.h"
@@ -35,64 +36,87 @@ struct CallOptions {
 
 class Engine {
 public:
-    /// Starts the thread. `transports` makes connections (its ZeroMQ context is made with the first one); `clock` outlives the engine.
-    Engine(Core::Config config, std::unique_ptr<TransportFactory> transports, const Clock& clock);
-    /// Says BYE, stops and joins the thread; fails every part and request that is left with kStopped.
-    ~Engine();
+    struct Config {
+        Core::Config core;
+        Millis connect_timeout{10'000};  ///< How long a call waits for the very first connection.
+    };
+
+    /// Starts the thread. `clock` outlives the engine.
+    Engine(Config config, std::unique_ptr<TransportFactory> transports, const Clock& clock);
+    ~Engine();  ///< close()
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
+
+    // --- any thread but the engine's ---
+
+    /// Says BYE, stops and joins the thread; every part and call that is left fails with kStopped, and so do later
+    /// ones.
+    void close();
+
+    /// Sends `request` (its epoch, req and, with a link, handle are set here) and waits for the answer. Sent again
+    /// after a reconnect, so the request must be idempotent. kTimeout, kStopped, kUnreachable (never connected),
+    /// kForked, or the broker's code.
+    template <class Reply, class Request>
+    Result<Reply> call(v1::Op op, Request request, const CallOptions& options);
+
+    /// A queue to be open on this and every later connection; waits until it is open the first time.
+    Result<std::shared_ptr<QueueLink>> open(const std::string& name, const QueueOptions& options,
+                                            const CallOptions& call);
+    /// `part` uses `link`: on_connected() follows as soon as the queue is open (at once if it is).
+    void add(std::shared_ptr<QueueLink> link, std::shared_ptr<Part> part);
+    /// `part` is not called any more once this returns; it had on_disconnected() if it was connected.
+    void remove(const std::shared_ptr<Part>& part);
+    /// Nobody holds the queue any more: it is closed when its parts are idle.
+    void release(std::shared_ptr<QueueLink> link);
+    /// All parts that are added now.
+    [[nodiscard]] std::vector<std::shared_ptr<Part>> parts();
 
     // --- any thread ---
 
     [[nodiscard]] const Clock& clock() const { return clock_; }
-    /// kForked in a child of the process that made the engine, else ok.
-    [[nodiscard]] Result<void> usable() const;
+    /// When something that starts now and may take `timeout` must be over.
+    [[nodiscard]] Instant deadline_of(Millis timeout) const;
+    /// True in a child of the process that made the engine: fail with kForked, touch nothing.
+    [[nodiscard]] bool forked() const { return fork_guard_.forked(); }
     /// The largest message the broker takes; the default until it said so.
-    [[nodiscard]] std::size_t message_bytes_max() const { return core_.message_bytes_max(); }
+    [[nodiscard]] std::size_t message_bytes_max() const { return core_->message_bytes_max(); }
 
     /// `part` has work: its do_work() is called soon. Cheap, and coalesced.
     void ready(Part& part);
-    /// Runs `task` on the engine thread, in order with the others.
-    void post(std::function<void()> task);
-
-    /// A queue to be open on this and every later connection. Waits until it is open the first time.
-    Result<std::shared_ptr<QueueLink>> open(const std::string& name, const QueueOptions& options, const CallOptions& call);
-    /// `part` uses `link`: on_connected() follows as soon as the queue is open (at once if it is).
-    void add(std::shared_ptr<QueueLink> link, std::shared_ptr<Part> part);
-    /// `part` is not called any more once this returns; it had on_disconnected() if it was connected. Not from the engine thread.
-    void remove(const std::shared_ptr<Part>& part);
-
-    /// Sends `request` (its epoch, req and, with a link, handle are set here) and waits for the answer. Sent again after a
-    /// reconnect, so the request must be idempotent. kTimeout, kStopped, kUnreachable (never connected), kForked, or the broker's code.
-    template <class Reply, class Request>
-    Result<Reply> call(v1::Op op, Request request, const CallOptions& options);
+    /// Runs `task` on the engine thread, in order with the others; false: the engine is closed.
+    bool post(std::function<void()> task);
 
 private:
-    struct Call;
     Result<void> run_call(PendingRequest request, const CallOptions& options);
+    bool run_there(const std::function<void()>& task);
     void run();
     bool cycle();
-    [[nodiscard]] Instant deadline_of(Millis timeout) const;
+    void sleep();
+    void leave();
 
     const Clock& clock_;
-    Core core_;                              // engine thread, except where it says so
-    Wake wake_;
+    const Millis connect_timeout_;
+    const ForkGuard fork_guard_;
+    std::unique_ptr<Core> core_;  // engine thread, except where it says so
+    std::unique_ptr<Wake> wake_;
     std::mutex inbox_mutex_;
-    std::vector<std::function<void()>> inbox_;           // guarded by inbox_mutex_
-    std::vector<std::shared_ptr<Part>> ready_;           // guarded by inbox_mutex_
-    std::vector<std::function<void()>> tasks_;           // engine thread: swapped with inbox_
-    std::vector<std::shared_ptr<Part>> working_;         // engine thread: swapped with ready_
-    std::atomic<bool> stop_{false};
-    int pid_;                                // of the process that made the engine
-    std::thread thread_;
+    bool stop_ = false;                           // guarded by inbox_mutex_
+    bool closed_ = false;                         // guarded by inbox_mutex_: the thread takes no more
+    std::vector<std::function<void()>> inbox_;    // guarded by inbox_mutex_
+    std::vector<std::shared_ptr<Part>> ready_;    // guarded by inbox_mutex_
+    std::vector<std::function<void()>> tasks_;    // engine thread: swapped with inbox_
+    std::vector<std::shared_ptr<Part>> working_;  // engine thread: swapped with ready_
+    std::unique_ptr<std::thread> thread_;
 };
 
 template <class Reply, class Request>
 Result<Reply> Engine::call(v1::Op op, Request request, const CallOptions& options) {
     std::optional<Reply> reply;
     PendingRequest pending;
+    pending.op = op;
     pending.link = options.link;
-    pending.encode = [op, &request](std::uint64_t req, Epoch epoch, HandleId handle) {
+    pending.leave = op == v1::OP_JOIN;
+    pending.encode = [op, &request](std::uint64_t req, Epoch epoch, [[maybe_unused]] HandleId handle) {
         request.set_req(req);
         request.set_epoch(epoch.value());
         if constexpr (requires { request.set_handle(0U); }) request.set_handle(handle.value());
@@ -102,9 +126,7 @@ Result<Reply> Engine::call(v1::Op op, Request request, const CallOptions& option
         reply = frame.as<Reply>();
         if (options.bodies != nullptr) options.bodies->assign(frame.bodies.begin(), frame.bodies.end());
     };
-    pending.leave = op == v1::OP_JOIN;
-    const auto done = run_call(std::move(pending), options);
-    if (!done) return fail(done.error());
+    if (const auto done = run_call(std::move(pending), options); !done) return fail(done.error());
     return std::move(*reply);
 }
 

@@ -1,0 +1,129 @@
+// What comes in from the broker, and whom it is given to.
+#include <string>
+
+#include "proto/session/core.h"
+
+namespace telpher::session {
+
+Result<void> Core::dispatch(const Received& received) {
+    auto routed = decoder_.decode(received);
+    if (!routed) return fail(routed.error());
+    const Frame& frame = routed->frame;
+    const bool hello = connection_.state() == Connection::State::kGreeting;
+    if (hello && frame.op != v1::OP_HELLO_OK && frame.op != v1::OP_GOODBYE && frame.op != v1::OP_ERROR) {
+        return fail(Code::kProtocol, "the first frame was not HELLO_OK");
+    }
+    switch (routed->route) {
+        case Route::kSession:
+            return on_session(frame);
+        case Route::kRequest:
+            if (frame.op == v1::OP_ERROR) return on_error(frame.as<v1::Error>());
+            return on_answer(frame, routed->key);
+        case Route::kHandle:
+            return on_handle(frame, HandleId(static_cast<std::uint32_t>(routed->key)));
+        case Route::kSub: {
+            // Unknown: detached a moment ago.
+            const auto found = subs_.find(static_cast<std::uint32_t>(routed->key));
+            return found == subs_.end() ? Result<void>{} : found->second->on_frame(frame, now_);
+        }
+    }
+    return {};
+}
+
+Result<void> Core::on_session(const Frame& frame) {
+    switch (frame.op) {
+        case v1::OP_HELLO_OK:
+            return on_hello_ok(frame.as<v1::HelloOk>());
+        case v1::OP_GOODBYE:
+            on_goodbye(frame.as<v1::Goodbye>());
+            return {};
+        default:
+            return {};
+    }
+}
+
+Result<void> Core::on_hello_ok(const v1::HelloOk& hello) {
+    const auto welcome = connection_.on_hello_ok(hello, now_);
+    if (!welcome) return fail(welcome.error());
+    welcome_ = *welcome;
+    put_bytes_ = 0;
+    put_limit_ = hello.limits().session_put_bytes();
+    if (hello.limits().message_bytes() != 0) message_bytes_max_ = hello.limits().message_bytes();
+    log(welcome_.resumed ? "connected, session resumed" : "connected");
+    for (const auto& link : std::vector(links_)) open(link);
+    send_calls(nullptr);
+    return {};
+}
+
+void Core::on_goodbye(const v1::Goodbye& goodbye) {
+    const auto code = static_cast<Code>(goodbye.code());
+    trouble_code_ = code;
+    retry_after_ = std::chrono::milliseconds{goodbye.retry_after_ms()};
+    break_off(Error(code, goodbye.detail()).message());
+}
+
+Result<void> Core::on_answer(const Frame& frame, std::uint64_t req) {
+    auto match = requests_.match(req);
+    if (match.op == v1::OP_UNSPECIFIED) return {};  // Given up meanwhile.
+    if (answer_of(match.op) != frame.op) return fail(Code::kProtocol, "an answer to another question");
+    if (match.call != 0) {
+        finish_call(match.call, &frame);
+    } else {
+        match.answer(&frame);
+    }
+    return {};
+}
+
+Result<void> Core::on_error(const v1::Error& error) {
+    const auto code = static_cast<Code>(error.code());
+    if (error.retry_after_ms() != 0) retry_after_ = std::chrono::milliseconds{error.retry_after_ms()};
+    if (error.req() == 0) {
+        if (connection_.up() && !info(code).fatal) {
+            log(Error(code, error.detail()).message());
+            return {};
+        }
+        return fail(code, error.detail());
+    }
+    auto match = requests_.match(error.req());
+    if (match.op == v1::OP_UNSPECIFIED) return {};
+    const Result<const Frame*> refused = fail(code, error.detail());
+    if (match.call == 0) {
+        match.answer(refused);
+    } else if (code == Code::kRestarting) {
+        requests_.postpone(match.call);  // The next broker will answer.
+    } else {
+        finish_call(match.call, refused);
+    }
+    return {};
+}
+
+Result<void> Core::on_handle(const Frame& frame, HandleId handle) {
+    if (frame.op == v1::OP_CONFIRM) raise_put_limit(frame.as<v1::Confirm>().session_put_bytes());
+    if (frame.op == v1::OP_LIMIT) raise_put_limit(frame.as<v1::Limit>().session_put_bytes());
+    const auto found = handles_.find(handle);
+    if (found == handles_.end()) return {};  // Of the connection alone, or closed a moment ago.
+    const auto link = found->second;
+    for (const auto& part : link->parts_) {
+        if (!part->takes_confirms()) continue;
+        if (auto done = part->on_frame(frame, now_); !done) return done;
+        break;
+    }
+    close_if_idle(link);
+    return {};
+}
+
+void Core::raise_put_limit(std::uint64_t limit) {
+    if (limit <= put_limit_) return;
+    const bool was_stopped = !may_put();
+    put_limit_ = limit;
+    if (!was_stopped || !may_put()) return;
+    // Whoever wants to put may do so at the end of this cycle.
+    for (const auto& link : links_) {
+        for (const auto& part : link->parts_) {
+            if (part->takes_confirms()) part->due_ = now_;
+        }
+    }
+    parts_due_ = now_;
+}
+
+}  // namespace telpher::session
