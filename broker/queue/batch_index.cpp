@@ -1,0 +1,67 @@
+#include "broker/queue/batch_index.h"
+
+#include <algorithm>
+
+#include "proto/base/check.h"
+
+namespace telpher::queue {
+
+void BatchIndex::add(BatchRef batch, Range range, std::uint64_t bytes) {
+    TELPHER_CHECK(range.count > 0 && range.count <= UINT32_MAX);
+    const auto next = batches_.lower_bound(range.first);
+    TELPHER_CHECK(next == batches_.end() || range.end() <= next->first);
+    TELPHER_CHECK(next == batches_.begin() || std::prev(next)->first + std::prev(next)->second.count <= range.first);
+    const auto count = static_cast<std::uint32_t>(range.count);
+    batches_.emplace_hint(next, range.first, Batch{batch, bytes, count, count});
+    bytes_ += bytes;
+}
+
+template <class Map>
+auto BatchIndex::holding(Map& batches, Offset offset) {
+    auto batch = batches.upper_bound(offset);
+    TELPHER_CHECK(batch != batches.begin());
+    return --batch;
+}
+
+auto BatchIndex::place_in(Batches::const_iterator found, Range range) -> Place {
+    const auto& [first, batch] = *found;
+    const std::uint64_t index = range.first - first;
+    TELPHER_CHECK(index < batch.count);
+    return {batch.ref, static_cast<std::uint32_t>(index),
+            Range{range.first, std::min(range.count, batch.count - index)}, MeanBytes(batch.count, batch.bytes)};
+}
+
+auto BatchIndex::place(Range range) const -> Place { return place_in(holding(batches_, range.first), range); }
+
+std::uint64_t BatchIndex::bytes(Range range) const {
+    std::uint64_t bytes = 0;
+    for (auto batch = holding(batches_, range.first); range.count > 0; ++batch) {
+        TELPHER_CHECK(batch != batches_.end());
+        const Place part = place_in(batch, range);
+        bytes += part.bytes();
+        range = {part.range.end(), range.count - part.range.count};
+    }
+    return bytes;
+}
+
+std::uint64_t BatchIndex::release(Range range) {
+    std::uint64_t bytes = 0;
+    while (range.count > 0) {
+        const auto found = holding(batches_, range.first);
+        const Place part = place_in(found, range);
+        Batch& batch = found->second;
+        TELPHER_CHECK(batch.live >= part.range.count);
+        batch.live -= static_cast<std::uint32_t>(part.range.count);
+        if (freed_.empty() || freed_.back().batch != batch.ref) freed_.push_back({batch.ref, 0, false});
+        freed_.back().messages += part.range.count;
+        freed_.back().empty = batch.live == 0;
+        bytes += part.bytes();
+        range = {part.range.end(), range.count - part.range.count};
+        if (batch.live == 0) batches_.erase(found);
+    }
+    TELPHER_CHECK(bytes_ >= bytes);
+    bytes_ -= bytes;
+    return bytes;
+}
+
+}  // namespace telpher::queue

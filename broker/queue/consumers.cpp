@@ -1,0 +1,60 @@
+#include "broker/queue/consumers.h"
+
+#include <algorithm>
+
+#include "proto/base/check.h"
+
+namespace telpher::queue {
+
+void Consumers::attach(ConsumerId id) {
+    const bool added = all_.try_emplace(id).second;
+    TELPHER_CHECK(added);
+}
+
+void Consumers::detach(ConsumerId id) {
+    const std::size_t removed = all_.erase(id);
+    TELPHER_CHECK(removed == 1);
+    hungry_.erase(id);
+}
+
+auto Consumers::at(ConsumerId id) -> Credit& {
+    const auto found = all_.find(id);
+    TELPHER_CHECK(found != all_.end());
+    return found->second;
+}
+
+auto Consumers::credit(ConsumerId id) const -> const Credit& {
+    const auto found = all_.find(id);
+    TELPHER_CHECK(found != all_.end());
+    return found->second;
+}
+
+void Consumers::raise(ConsumerId id, std::uint64_t messages_max, std::uint64_t bytes_max) {
+    Credit& credit = at(id);
+    credit.messages_max = std::max(credit.messages_max, messages_max);
+    credit.bytes_max = std::max(credit.bytes_max, bytes_max);
+    if (credit.left()) hungry_.insert(id);
+}
+
+void Consumers::gave(ConsumerId id, std::uint64_t messages, std::uint64_t bytes) {
+    Credit& credit = at(id);
+    credit.messages += messages;
+    credit.bytes += bytes;
+    TELPHER_CHECK(credit.messages <= credit.messages_max);
+    if (!credit.left()) hungry_.erase(id);
+}
+
+ConsumerId Consumers::next_turn() {
+    TELPHER_CHECK(!hungry_.empty());
+    auto next = hungry_.upper_bound(last_);
+    if (next == hungry_.end()) next = hungry_.begin();
+    last_ = *next;
+    return last_;
+}
+
+void Consumers::check_all() const {
+    for (const auto& [id, credit] : all_) TELPHER_CHECK(hungry_.contains(id) == credit.left());
+    for (const ConsumerId id : hungry_) TELPHER_CHECK(all_.contains(id));
+}
+
+}  // namespace telpher::queue

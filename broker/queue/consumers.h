@@ -1,0 +1,51 @@
+// Who is attached, what each may still take, and whose turn it is. Owned by one Queue.
+//
+// Invariant: hungry_ holds exactly the consumers that have credit.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "broker/queue/queue.h"
+
+namespace telpher::queue {
+
+class Consumers {
+public:
+    /// What a consumer took and may take, both counted since it attached.
+    struct Credit {
+        std::uint64_t messages = 0;
+        std::uint64_t bytes = 0;
+        std::uint64_t messages_max = 0;
+        std::uint64_t bytes_max = 0;
+        [[nodiscard]] bool left() const { return messages < messages_max && bytes < bytes_max; }
+    };
+
+    void attach(ConsumerId id);
+    void detach(ConsumerId id);
+    [[nodiscard]] bool attached(ConsumerId id) const { return all_.contains(id); }
+    [[nodiscard]] const Credit& credit(ConsumerId id) const;
+    /// Raises the limits (lower ones are ignored).
+    void raise(ConsumerId id, std::uint64_t messages_max, std::uint64_t bytes_max);
+    /// The consumer was given this much.
+    void gave(ConsumerId id, std::uint64_t messages, std::uint64_t bytes);
+
+    /// How many have credit.
+    [[nodiscard]] std::size_t hungry() const { return hungry_.size(); }
+    /// The next one with credit, round and round from where it stopped; somebody must be hungry.
+    ConsumerId next_turn();
+
+    [[nodiscard]] const std::map<ConsumerId, Credit>& all() const { return all_; }
+    void check_all() const;
+
+private:
+    Credit& at(ConsumerId id);
+
+    std::map<ConsumerId, Credit> all_;
+    std::set<ConsumerId> hungry_;
+    ConsumerId last_;  // had the last turn; may be gone
+};
+
+}  // namespace telpher::queue

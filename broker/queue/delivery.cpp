@@ -1,0 +1,121 @@
+// Queue: consumers, what they are given, what comes back from them by itself.
+#include <algorithm>
+
+#include "broker/queue/state.h"
+#include "proto/base/check.h"
+
+namespace telpher::queue {
+
+namespace {
+
+std::uint64_t share_of(std::uint64_t messages, std::uint64_t consumers) {
+    return (messages + consumers - 1) / consumers;
+}
+
+}  // namespace
+
+void Queue::attach(ConsumerId consumer) { state_->consumers.attach(consumer); }
+
+std::vector<ReturnedRange> Queue::detach(ConsumerId consumer) {
+    State& state = *state_;
+    std::vector<ReturnedRange> returned;
+    for (const Segment& lease : state.ledger.leases(consumer)) state.give_back(lease, lease.standing.tries, returned);
+    state.consumers.detach(consumer);
+    return returned;
+}
+
+void Queue::set_credit(ConsumerId consumer, std::uint64_t messages, std::uint64_t bytes) {
+    state_->consumers.raise(consumer, messages, bytes);
+}
+
+void Queue::State::give_back(const Segment& segment, Tries tries, std::vector<ReturnedRange>& returned) {
+    ledger.move(segment, Standing::ready(tries));
+    append(returned, segment.range, tries);
+}
+
+/// A turn gives every consumer with credit one slice; turns follow until nothing is ready or nobody has credit. A slice
+/// is an equal share of what is ready, so that none waits idle while another is given more than its share (policy of
+/// work queues with a prefetch, bounded by fairness instead of by a fixed prefetch).
+void Queue::deliver(Instant now, std::uint64_t messages_max, std::vector<Grant>& out) {
+    State& state = *state_;
+    if (state.paused) return;
+    while (messages_max > 0) {
+        const std::uint64_t ready = state.ledger.ready_visible();
+        const std::uint64_t hungry = state.consumers.hungry();
+        if (ready == 0 || hungry == 0) return;
+        const std::uint64_t slice = share_of(ready, hungry);
+        std::uint64_t left = std::min(ready, messages_max);
+        for (std::uint64_t turn = 0; turn < hungry && left > 0; ++turn) {
+            const std::uint64_t given = state.serve(state.consumers.next_turn(), std::min(slice, left), now, out);
+            left -= given;
+            messages_max -= given;
+        }
+    }
+}
+
+/// Gives the consumer up to `want` messages that are ready; returns how many.
+std::uint64_t Queue::State::serve(ConsumerId consumer, std::uint64_t want, Instant now, std::vector<Grant>& out) {
+    std::uint64_t given = 0;
+    while (given < want) {
+        const Consumers::Credit& credit = consumers.credit(consumer);
+        const auto ready = credit.left() ? ledger.first_ready(true) : std::nullopt;
+        if (!ready) break;
+        const BatchIndex::Place place = ledger.place(ready->range);
+        // At least one message, whatever it weighs: a byte limit smaller than a message must not stop the consumer for
+        // ever.
+        const std::uint64_t fit =
+            std::max<std::uint64_t>(1, place.mean.fitting(place.index, credit.bytes_max - credit.bytes));
+        const std::uint64_t count =
+            std::min({want - given, place.range.count, credit.messages_max - credit.messages, fit});
+        const Range range{place.range.first, count};
+        const Tries tries{ready->standing.tries.deliveries + 1, ready->standing.tries.attempts};
+        ledger.move({range, ready->standing}, Standing::leased(consumer, tries, lease_end(now)));
+        const std::uint64_t bytes = place.mean.of(place.index, count);
+        consumers.gave(consumer, count, bytes);
+        if (tries.deliveries > 1) counters.redelivered += count;
+        delivered_mark = std::max(delivered_mark, range.end());
+        out.push_back({consumer, place.batch, place.index, range, tries, bytes});
+        given += count;
+    }
+    return given;
+}
+
+Instant Queue::State::lease_end(Instant now) const {
+    return options.lease_ms == 0 ? Instant::never() : now + std::chrono::milliseconds(options.lease_ms);
+}
+
+std::vector<Grant> Queue::recall(std::uint64_t messages_max) {
+    State& state = *state_;
+    if (state.paused || state.ledger.ready_visible() > 0) return {};
+    bool somebody_idle = false;
+    std::uint64_t sharing = 0;
+    ConsumerId richest;
+    std::uint64_t most = 0;
+    for (const auto& [consumer, credit] : state.consumers.all()) {
+        const std::uint64_t holds = state.ledger.leases_of(consumer);
+        somebody_idle = somebody_idle || (holds == 0 && credit.left());
+        sharing += holds > 0 || credit.left() ? 1 : 0;
+        if (holds > most) {
+            most = holds;
+            richest = consumer;
+        }
+    }
+    if (!somebody_idle || most == 0) return {};
+    const std::uint64_t share = share_of(state.ledger.leased(), sharing);
+    const std::uint64_t excess = most > share ? most - share : 0;
+    std::uint64_t want = std::min((excess + 1) / 2, messages_max);
+    std::vector<Grant> asked;
+    const std::vector<Segment> leases = state.ledger.leases(richest);
+    for (auto lease = leases.rbegin(); lease != leases.rend() && want > 0; ++lease) {
+        const std::uint64_t count = std::min(want, lease->range.count);
+        want -= count;
+        for (Range rest{Offset(lease->range.end().value() - count), count}; rest.count > 0;) {
+            const BatchIndex::Place place = state.ledger.place(rest);
+            asked.push_back({richest, place.batch, place.index, place.range, lease->standing.tries, place.bytes()});
+            rest = {place.range.end(), rest.count - place.range.count};
+        }
+    }
+    return asked;
+}
+
+}  // namespace telpher::queue

@@ -1,0 +1,239 @@
+#include "broker/queue/ledger.h"
+
+#include <algorithm>
+
+#include "proto/base/check.h"
+
+namespace telpher::queue {
+
+namespace {
+
+Standing standing(Where where, const Tries& tries) { return {where, tries}; }
+Standing standing(Where, const Lease& lease) {
+    return {Where::kLeased, lease.tries, lease.consumer, lease.deadline, lease.unclaimed};
+}
+Standing standing(Where, const Delay& delay) { return Standing::delayed(delay.tries, delay.due); }
+
+/// The run of `map` at `at`, cut to [at, end); if there is none, `end` becomes the start of the next one.
+template <class Map>
+std::optional<Segment> run_at(const Map& map, Where where, Offset at, Offset& end) {
+    const auto entry = map.at_or_after(at);
+    if (!entry) return std::nullopt;
+    if (entry->range.first > at) {
+        end = std::min(end, entry->range.first);
+        return std::nullopt;
+    }
+    return Segment{Range{at, std::min(entry->range.end(), end) - at}, standing(where, entry->value)};
+}
+
+template <class Map>
+std::optional<Segment> first_of(const Map& map, Where where) {
+    const auto entry = map.front();
+    if (!entry) return std::nullopt;
+    return Segment{entry->range, standing(where, entry->value)};
+}
+
+template <class Map>
+std::optional<Segment> run_from(const Map& map, Where where, std::optional<Offset> first) {
+    if (!first) return std::nullopt;
+    const auto entry = map.at_or_after(*first);
+    TELPHER_CHECK(entry && entry->range.first == *first);
+    return Segment{entry->range, standing(where, entry->value)};
+}
+
+bool in_hands(Where where) { return where == Where::kLeased || where == Where::kHeld; }
+
+}  // namespace
+
+Offset Ledger::floor() const {
+    Offset floor = next_offset_;
+    if (const auto run = ready_.front()) floor = std::min(floor, run->range.first);
+    if (const auto run = leased_.front()) floor = std::min(floor, run->range.first);
+    if (const auto run = delayed_.front()) floor = std::min(floor, run->range.first);
+    if (const auto run = held_.front()) floor = std::min(floor, run->range.first);
+    return floor;
+}
+
+std::uint64_t Ledger::leases_of(ConsumerId consumer) const {
+    const auto found = leases_of_.find(consumer);
+    return found == leases_of_.end() ? 0 : found->second;
+}
+
+Range Ledger::admit(std::uint64_t count, std::uint64_t bytes) {
+    TELPHER_CHECK(!pending());
+    TELPHER_CHECK(count > 0);
+    pending_ = {next_offset_, count};
+    pending_bytes_ = bytes;
+    next_offset_ += count;
+    ready_.insert(pending_, Tries{});
+    return pending_;
+}
+
+void Ledger::stored(BatchRef batch, Range range, std::uint64_t bytes) {
+    TELPHER_CHECK(pending());
+    TELPHER_CHECK(range == pending_);
+    batches_.add(batch, range, bytes);
+    pending_ = {};
+    pending_bytes_ = 0;
+}
+
+void Ledger::make_visible(Offset end) {
+    TELPHER_CHECK(end <= next_offset_);
+    TELPHER_CHECK(end >= visible_end_);
+    visible_end_ = end;
+}
+
+void Ledger::restore_next(Offset next) {
+    TELPHER_CHECK(live() == 0);
+    TELPHER_CHECK(next >= next_offset_);
+    next_offset_ = next;
+}
+
+void Ledger::restore_batch(BatchRef batch, Range range, std::uint64_t bytes) {
+    ready_.insert(range, Tries{});
+    batches_.add(batch, range, bytes);
+    next_offset_ = std::max(next_offset_, range.end());
+}
+
+void Ledger::move(const Segment& from, const Standing& to) {
+    const Where was = from.standing.where;
+    TELPHER_CHECK(was != Where::kGone);
+    TELPHER_CHECK(!queue::in_hands(to.where) || from.range.end() <= visible_end_);
+    const bool gone = to.where == Where::kGone;
+    std::uint64_t bytes = 0;
+    if (gone) {
+        bytes = batches_.release(from.range);
+    } else if (queue::in_hands(was) != queue::in_hands(to.where)) {
+        bytes = batches_.bytes(from.range);
+    }
+    if (queue::in_hands(was) && !queue::in_hands(to.where)) {
+        TELPHER_CHECK(leased_bytes_ >= bytes);
+        leased_bytes_ -= bytes;
+    } else if (!queue::in_hands(was) && queue::in_hands(to.where)) {
+        leased_bytes_ += bytes;
+    }
+    take(from);
+    if (!gone) put(from.range, to);
+}
+
+void Ledger::take(const Segment& from) {
+    switch (from.standing.where) {
+        case Where::kGone:
+            TELPHER_CHECK(false);
+        case Where::kReady:
+            ready_.take(from.range);
+            return;
+        case Where::kDelayed:
+            delayed_.take(from.range);
+            return;
+        case Where::kHeld:
+            held_.take(from.range);
+            return;
+        case Where::kLeased: {
+            const Lease lease = leased_.take(from.range);
+            const auto holder = leases_of_.find(lease.consumer);
+            TELPHER_CHECK(holder != leases_of_.end() && holder->second >= from.range.count);
+            holder->second -= from.range.count;
+            if (holder->second == 0) leases_of_.erase(holder);
+            return;
+        }
+    }
+}
+
+void Ledger::put(Range range, const Standing& to) {
+    switch (to.where) {
+        case Where::kGone:
+            TELPHER_CHECK(false);
+        case Where::kReady:
+            ready_.insert(range, to.tries);
+            return;
+        case Where::kDelayed:
+            delayed_.insert(range, Delay{to.at, to.tries});
+            return;
+        case Where::kHeld:
+            held_.insert(range, to.tries);
+            return;
+        case Where::kLeased:
+            leased_.insert(range, Lease{to.consumer, to.tries, to.at, to.unclaimed});
+            leases_of_[to.consumer] += range.count;
+            return;
+    }
+}
+
+Segment Ledger::segment(Offset at, Offset end) const {
+    TELPHER_CHECK(at < end && end <= next_offset_);
+    if (const auto run = run_at(leased_, Where::kLeased, at, end)) return *run;
+    if (const auto run = run_at(ready_, Where::kReady, at, end)) return *run;
+    if (const auto run = run_at(delayed_, Where::kDelayed, at, end)) return *run;
+    if (const auto run = run_at(held_, Where::kHeld, at, end)) return *run;
+    return {Range{at, end - at}, Standing::gone()};
+}
+
+std::optional<Segment> Ledger::first_ready(bool visible) const {
+    auto run = first_of(ready_, Where::kReady);
+    if (!run || !visible) return run;
+    if (run->range.first >= visible_end_) return std::nullopt;
+    run->range.count = std::min(run->range.count, visible_end_ - run->range.first);
+    return run;
+}
+
+std::optional<Segment> Ledger::first_delayed() const { return first_of(delayed_, Where::kDelayed); }
+std::optional<Segment> Ledger::first_held() const { return first_of(held_, Where::kHeld); }
+
+std::optional<Segment> Ledger::lease_ended(Instant now) const {
+    return run_from(leased_, Where::kLeased, leased_.watch().deadlines().due_by(now));
+}
+
+std::optional<Segment> Ledger::delay_ended(Instant now) const {
+    return run_from(delayed_, Where::kDelayed, delayed_.watch().due_by(now));
+}
+
+std::vector<Segment> Ledger::leases(ConsumerId consumer) const {
+    std::vector<Segment> leases;
+    for (const Offset first : leased_.watch().of(consumer)) leases.push_back(*run_from(leased_, Where::kLeased, first));
+    return leases;
+}
+
+bool Ledger::in_hands(Offset offset) const {
+    return offset < next_offset_ && queue::in_hands(segment(offset, offset + 1).standing.where);
+}
+
+void Ledger::check_all() const {
+    TELPHER_CHECK(!pending());
+    std::uint64_t live_seen = 0;
+    std::uint64_t bytes_seen = 0;
+    std::uint64_t leased_bytes_seen = 0;
+    std::uint64_t leased_seen = 0;
+    visit({Offset(), next_offset_.value()}, [&](const Segment& segment) {
+        const auto [range, standing] = segment;
+        if (standing.where == Where::kGone) return;
+        live_seen += range.count;
+        bytes_seen += batches_.bytes(range);
+        if (!queue::in_hands(standing.where)) return;
+        leased_bytes_seen += batches_.bytes(range);
+        TELPHER_CHECK(range.end() <= visible_end_);
+        if (standing.where == Where::kLeased) leased_seen += range.count;
+    });
+    // Runs that overlap would be seen once but counted twice.
+    TELPHER_CHECK(live_seen == live());
+    TELPHER_CHECK(leased_bytes_seen == leased_bytes_);
+    TELPHER_CHECK(leased_seen == leased());
+    TELPHER_CHECK(bytes_seen == bytes());
+    batches_.each([&](Range range, std::uint64_t live_in_batch) {
+        TELPHER_CHECK(live_in_batch > 0);
+        visit(range, [&](const Segment& segment) {
+            if (segment.standing.where != Where::kGone) live_in_batch -= segment.range.count;
+        });
+        TELPHER_CHECK(live_in_batch == 0);
+    });
+    std::uint64_t held_by_consumers = 0;
+    for (const auto& [consumer, count] : leases_of_) {
+        std::uint64_t leases_count = 0;
+        for (const Segment& lease : leases(consumer)) leases_count += lease.range.count;
+        TELPHER_CHECK(count > 0 && count == leases_count);
+        held_by_consumers += count;
+    }
+    TELPHER_CHECK(held_by_consumers == leased());
+}
+
+}  // namespace telpher::queue

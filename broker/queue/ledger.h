@@ -1,0 +1,130 @@
+// Where every message of a queue is: ready, leased, delayed, held or gone, in runs; and what all that weighs. It knows
+// no policy: others decide what moves where. Owned by one Queue.
+//
+// Invariants (check_all proves them all, every call the cheap ones):
+//  1. Every offset below next_offset is in exactly one of ready, leased, delayed, held, or gone (in none of them).
+//  2. Only offsets below the visible end are leased or held.
+//  3. bytes() is the sum over all that is not gone; leased_bytes() that over leased and held.
+//  4. A message that is gone never comes back.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/queue/batch_index.h"
+#include "broker/queue/due_index.h"
+#include "broker/queue/interval_map.h"
+#include "broker/queue/queue.h"
+
+namespace telpher::queue {
+
+enum class Where : std::uint8_t { kGone, kReady, kLeased, kDelayed, kHeld };
+
+/// What is known of a message. Each place uses the fields it needs.
+struct Standing {
+    Where where = Where::kGone;
+    Tries tries = {};          ///< Of a held message: without the delivery that may be out.
+    ConsumerId consumer = {};  ///< Leased.
+    Instant at = {};           ///< Leased: deadline. Delayed: due.
+    bool unclaimed = false;    ///< Leased.
+
+    static Standing gone() { return {}; }
+    static Standing ready(Tries tries) { return {Where::kReady, tries}; }
+    static Standing held(Tries tries) { return {Where::kHeld, tries}; }
+    static Standing delayed(Tries tries, Instant due) { return {Where::kDelayed, tries, {}, due}; }
+    static Standing leased(ConsumerId consumer, Tries tries, Instant deadline) {
+        return {Where::kLeased, tries, consumer, deadline};
+    }
+};
+
+/// A run of messages of one standing.
+struct Segment {
+    Range range;
+    Standing standing;
+};
+
+class Ledger {
+public:
+    // --- counts ---
+    [[nodiscard]] std::uint64_t ready() const { return ready_.size(); }
+    [[nodiscard]] std::uint64_t ready_visible() const { return ready_.size() - ready_.count_from(visible_end_); }
+    [[nodiscard]] std::uint64_t leased() const { return leased_.size(); }
+    [[nodiscard]] std::uint64_t held() const { return held_.size(); }
+    [[nodiscard]] std::uint64_t delayed() const { return delayed_.size(); }
+    /// All that the bound counts.
+    [[nodiscard]] std::uint64_t live() const { return ready() + leased() + held() + delayed(); }
+    [[nodiscard]] std::uint64_t bytes() const { return batches_.bytes() + pending_bytes_; }
+    [[nodiscard]] std::uint64_t leased_bytes() const { return leased_bytes_; }
+    [[nodiscard]] Offset next_offset() const { return next_offset_; }
+    [[nodiscard]] Offset visible_end() const { return visible_end_; }
+    [[nodiscard]] Offset floor() const;
+    [[nodiscard]] std::uint64_t leases_of(ConsumerId consumer) const;
+    [[nodiscard]] Instant next_lease_end() const { return leased_.watch().deadlines().next(); }
+    [[nodiscard]] Instant next_delay_end() const { return delayed_.watch().next(); }
+
+    // --- coming in ---
+    /// The next `count` offsets are ready; their batch is told with stored() before anything else is done with them.
+    Range admit(std::uint64_t count, std::uint64_t bytes);
+    void stored(BatchRef batch, Range range, std::uint64_t bytes);
+    [[nodiscard]] bool pending() const { return pending_.count > 0; }
+    void make_visible(Offset end);
+    /// Replay: offsets from `next` on; what is below is gone.
+    void restore_next(Offset next);
+    void restore_batch(BatchRef batch, Range range, std::uint64_t bytes);
+
+    // --- moving ---
+    /// All of `from` (as read from this ledger, or a part of it) gets another standing.
+    void move(const Segment& from, const Standing& to);
+
+    // --- looking ---
+    /// The run at `at`, cut at `end`; at < end <= next_offset.
+    [[nodiscard]] Segment segment(Offset at, Offset end) const;
+    /// Calls visit(Segment) over all of `range` below next_offset, in order, gone ones included; it may move what it is
+    /// shown.
+    template <class Visit>
+    void visit(Range range, Visit visit) const;
+    /// The first ready run, visible part only if `visible`.
+    [[nodiscard]] std::optional<Segment> first_ready(bool visible) const;
+    [[nodiscard]] std::optional<Segment> first_delayed() const;
+    [[nodiscard]] std::optional<Segment> first_held() const;
+    [[nodiscard]] std::optional<Segment> lease_ended(Instant now) const;
+    [[nodiscard]] std::optional<Segment> delay_ended(Instant now) const;
+    [[nodiscard]] std::vector<Segment> leases(ConsumerId consumer) const;
+    [[nodiscard]] bool in_hands(Offset offset) const;  ///< Leased or held.
+    [[nodiscard]] BatchIndex::Place place(Range range) const { return batches_.place(range); }
+    std::vector<Freed> take_freed() { return batches_.take_freed(); }
+
+    /// Proves the invariants; costs everything there is. For tests; not between admit() and stored().
+    void check_all() const;
+
+private:
+    void take(const Segment& from);
+    void put(Range range, const Standing& to);
+
+    Offset next_offset_;
+    Offset visible_end_;
+    IntervalMap<Tries> ready_;  // lowest offset first: the one place that says what is delivered first
+    IntervalMap<Lease, LeaseIndex> leased_;
+    IntervalMap<Delay, DueIndex> delayed_;
+    IntervalMap<Tries> held_;
+    BatchIndex batches_;
+    std::unordered_map<ConsumerId, std::uint64_t> leases_of_;  // messages; only consumers that hold some
+    std::uint64_t leased_bytes_ = 0;
+    Range pending_;  // admitted, batch not yet told
+    std::uint64_t pending_bytes_ = 0;
+};
+
+template <class Visit>
+void Ledger::visit(Range range, Visit visit) const {
+    if (range.first >= next_offset_) return;
+    const Offset end = range.first + std::min(range.count, next_offset_ - range.first);
+    for (Offset at = range.first; at < end;) {
+        const Segment found = segment(at, end);
+        at = found.range.end();
+        visit(found);
+    }
+}
+
+}  // namespace telpher::queue

@@ -1,0 +1,141 @@
+// Queue: the line, the bound and who comes in.
+#include <algorithm>
+
+#include "broker/queue/state.h"
+#include "proto/base/check.h"
+
+namespace telpher::queue {
+
+namespace {
+
+std::uint64_t minus(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; }
+
+}  // namespace
+
+Offered Queue::offer(const Put& put) {
+    State& state = *state_;
+    if (state.line.sealing() && !(put.under && state.ledger.in_hands(put.under->first))) return Offered::kSealed;
+    state.line.add(put);
+    return Offered::kInLine;
+}
+
+/// Messages that a turn can let in: with drop-oldest all but those in somebody's hands can go.
+std::uint64_t Queue::State::room_for_turn() const {
+    const std::uint64_t in_hands = ledger.leased() + ledger.held();
+    return minus(options.maxsize, options.on_full == OnFull::kDropOldest ? in_hands : ledger.live());
+}
+
+/// How many of the ticket's next messages can come in now.
+std::uint32_t Queue::State::fitting(const Line::Ticket& ticket) const {
+    const std::uint64_t room = room_for_turn();
+    if (room == 0) return 0;
+    const std::uint64_t left = ticket.left();
+    if (options.max_bytes == 0) return static_cast<std::uint32_t>(std::min(left, room));
+    const bool drops = options.on_full == OnFull::kDropOldest;
+    const std::uint64_t bytes = drops ? ledger.leased_bytes() : ledger.bytes();
+    const std::uint64_t fit = ticket.mean.fitting(ticket.taken, minus(options.max_bytes, bytes));
+    if (fit > 0) return static_cast<std::uint32_t>(std::min({left, room, fit}));
+    // A message larger than the whole bound would wait for ever: it goes in alone.
+    const std::uint64_t stays = drops ? ledger.leased() + ledger.held() : ledger.live();
+    return stays == 0 ? 1 : 0;
+}
+
+std::optional<TicketId> Queue::State::deadlocked() const {
+    // Somebody can take what is ready, or what is ready once it is committed: that makes room.
+    if (ledger.ready() > 0 && consumers.hungry() > 0) return std::nullopt;
+    return line.waits_for_itself(ledger);
+}
+
+auto Queue::State::plan() const -> std::optional<Step> {
+    if (line.empty()) return std::nullopt;
+    if (options.on_full == OnFull::kReject) {
+        const Line::Ticket& first = line.first();
+        const std::uint32_t count = fitting(first);
+        return count > 0 ? Step{first.id, count} : Step{first.id, first.left(), Code::kFull};
+    }
+    const auto [ticket, quota] = line.next(room_for_turn());
+    const std::uint64_t count = std::min<std::uint64_t>(fitting(*ticket), quota);
+    if (count > 0) return Step{ticket->id, static_cast<std::uint32_t>(count)};
+    if (const auto stuck = deadlocked()) return Step{*stuck, line.at(*stuck).left(), Code::kDeadlock};
+    return std::nullopt;
+}
+
+std::optional<TicketId> Queue::next_admission() const {
+    const auto step = state_->plan();
+    if (!step) return std::nullopt;
+    return step->ticket;
+}
+
+std::optional<Admission> Queue::admit_next() {
+    State& state = *state_;
+    TELPHER_CHECK_MSG(!state.ledger.pending(), "stored() comes before the next admission");
+    const auto step = state.plan();
+    if (!step) return std::nullopt;
+    Admission admission{step->ticket, step->count, {}, step->refused, true, {}};
+    if (step->refused != Code::kOk) {
+        state.line.remove(step->ticket);
+        if (step->refused == Code::kFull) state.counters.rejected += step->count;
+        return admission;
+    }
+    const Line::Ticket ticket = state.line.at(step->ticket);
+    const std::uint64_t room = state.room_for_turn();
+    const std::uint64_t bytes = ticket.mean.of(ticket.taken, step->count);
+    if (state.options.on_full == OnFull::kDropOldest) admission.dropped = state.make_room(step->count, bytes);
+    const Options& bound = state.options;
+    TELPHER_CHECK(state.ledger.live() + step->count <= bound.maxsize);
+    TELPHER_CHECK(bound.max_bytes == 0 || state.ledger.bytes() + bytes <= bound.max_bytes || state.ledger.live() == 0);
+    admission.first = state.ledger.admit(step->count, bytes).first;
+    admission.finished = bound.on_full == OnFull::kReject ? state.line.take(ticket.id, step->count)
+                                                          : state.line.serve(ticket.id, step->count, room);
+    state.counters.put += step->count;
+    state.raise_high_water();
+    return admission;
+}
+
+std::uint64_t Queue::State::excess_messages(std::uint64_t count) const {
+    return minus(ledger.live() + count, options.maxsize);
+}
+
+std::uint64_t Queue::State::excess_bytes(std::uint64_t bytes) const {
+    return options.max_bytes == 0 ? 0 : minus(ledger.bytes() + bytes, options.max_bytes);
+}
+
+/// Drops ready messages, oldest first, then delayed ones, until `count` messages of `bytes` fit.
+std::vector<Range> Queue::State::make_room(std::uint64_t count, std::uint64_t bytes) {
+    std::vector<Range> dropped;
+    for (;;) {
+        const std::uint64_t messages_over = excess_messages(count);
+        const std::uint64_t bytes_over = excess_bytes(bytes);
+        if (messages_over == 0 && bytes_over == 0) break;
+        auto oldest = ledger.first_ready(false);
+        if (!oldest) oldest = ledger.first_delayed();
+        if (!oldest) break;  // one message larger than the bound, into the empty queue
+        const BatchIndex::Place place = ledger.place(oldest->range);
+        const std::uint64_t need = std::max(messages_over, place.mean.reaching(place.index, bytes_over));
+        const Segment drop{{place.range.first, std::min(need, place.range.count)}, oldest->standing};
+        ledger.move(drop, Standing::gone());
+        counters.dropped += drop.range.count;
+        dropped.push_back(drop.range);
+    }
+    return in_order(std::move(dropped));
+}
+
+void Queue::stored(BatchRef batch, Range range, std::uint64_t bytes) { state_->ledger.stored(batch, range, bytes); }
+
+std::uint32_t Queue::cancel(TicketId ticket) { return state_->line.remove(ticket); }
+
+std::size_t Queue::waiters() const { return state_->line.size(); }
+
+std::uint64_t Queue::room() const {
+    const State& state = *state_;
+    const Options& bound = state.options;
+    if (bound.max_bytes > 0 && state.ledger.bytes() >= bound.max_bytes) return 0;
+    return minus(bound.maxsize, state.ledger.live());
+}
+
+bool Queue::seal() { return state_->line.seal(); }
+bool Queue::sealed() const { return state_->line.sealed(); }
+bool Queue::take_sealed_now() { return state_->line.take_sealed_now(); }
+void Queue::reopen() { state_->line.reopen(); }
+
+}  // namespace telpher::queue

@@ -1,0 +1,119 @@
+#include "broker/queue/queue.h"
+
+#include <algorithm>
+
+#include "broker/queue/state.h"
+#include "proto/base/check.h"
+#include "proto/limits.h"
+
+namespace telpher::queue {
+
+namespace {
+
+void check_options(const Options& options) {
+    TELPHER_CHECK(options.maxsize >= 1 && options.maxsize <= limits::kMaxsizeMax);
+}
+
+}  // namespace
+
+Queue::Queue(Options options) : state_(std::make_unique<State>(options)) { check_options(options); }
+Queue::~Queue() = default;
+
+const Options& Queue::options() const { return state_->options; }
+
+void Queue::set_options(Options options) {
+    check_options(options);
+    TELPHER_CHECK(options.durability == state_->options.durability);
+    state_->options = options;
+}
+
+void Queue::State::raise_high_water() { counters.high_water = std::max(counters.high_water, ledger.live()); }
+
+// --- commit ---
+
+void Queue::make_visible(Offset end) { state_->ledger.make_visible(end); }
+Offset Queue::visible_end() const { return state_->ledger.visible_end(); }
+Offset Queue::next_offset() const { return state_->ledger.next_offset(); }
+
+// --- time ---
+
+Instant Queue::next_due() const {
+    const State& state = *state_;
+    const Instant held = state.ledger.held() > 0 ? state.hold_until : Instant::never();
+    return std::min({held, state.ledger.next_lease_end(), state.ledger.next_delay_end()});
+}
+
+std::vector<ReturnedRange> Queue::run_timers(Instant now) {
+    State& state = *state_;
+    std::vector<ReturnedRange> returned;
+    while (const auto delay = state.ledger.delay_ended(now)) {
+        state.ledger.move(*delay, Standing::ready(delay->standing.tries));
+    }
+    while (const auto lease = state.ledger.lease_ended(now)) {
+        const Tries tries = lease->standing.tries;
+        state.give_back(*lease, {tries.deliveries, tries.attempts + 1}, returned);
+    }
+    if (now >= state.hold_until) {
+        while (const auto held = state.ledger.first_held()) {
+            const Tries tries = held->standing.tries;
+            state.give_back(*held, {tries.deliveries + 1, tries.attempts}, returned);
+        }
+        state.hold_until = Instant::never();
+    }
+    return in_order(std::move(returned));
+}
+
+// --- end ---
+
+bool Queue::drained() const { return sealed() && idle(); }
+bool Queue::idle() const { return state_->ledger.live() == 0 && state_->line.empty(); }
+void Queue::pause(bool paused) { state_->paused = paused; }
+bool Queue::paused() const { return state_->paused; }
+
+void Queue::purge() {
+    Ledger& ledger = state_->ledger;
+    ledger.visit({Offset(), ledger.next_offset().value()}, [&](const Segment& segment) {
+        if (segment.standing.where != Where::kGone) ledger.move(segment, Standing::gone());
+    });
+}
+
+// --- look ---
+
+std::uint64_t Queue::ready() const { return state_->ledger.ready(); }
+std::uint64_t Queue::leased() const { return state_->ledger.leased() + state_->ledger.held(); }
+std::uint64_t Queue::delayed() const { return state_->ledger.delayed(); }
+std::uint64_t Queue::bytes() const { return state_->ledger.bytes(); }
+Offset Queue::floor() const { return state_->ledger.floor(); }
+Offset Queue::delivered_mark() const { return state_->delivered_mark; }
+const Counters& Queue::counters() const { return state_->counters; }
+
+std::vector<Queue::Peeked> Queue::peek(Offset from, std::uint64_t messages_max) const {
+    const Ledger& ledger = state_->ledger;
+    std::vector<Peeked> seen;
+    for (Offset at = from; at < ledger.visible_end() && messages_max > 0;) {
+        const auto [range, standing] = ledger.segment(at, ledger.visible_end());
+        at = range.end();
+        if (standing.where == Where::kGone) continue;
+        const BatchIndex::Place place = ledger.place({range.first, std::min(range.count, messages_max)});
+        const auto state = standing.where == Where::kReady     ? Peeked::kReady
+                           : standing.where == Where::kDelayed ? Peeked::kDelayed
+                                                               : Peeked::kLeased;
+        seen.push_back({place.range, place.batch, place.index, standing.tries, state});
+        messages_max -= place.range.count;
+        at = place.range.end();
+    }
+    return seen;
+}
+
+std::vector<Freed> Queue::take_freed() { return state_->ledger.take_freed(); }
+
+void Queue::check_all() const {
+    const State& state = *state_;
+    state.ledger.check_all();
+    state.line.check_all();
+    state.consumers.check_all();
+    TELPHER_CHECK(state.ledger.live() <= state.counters.high_water);
+    TELPHER_CHECK(state.delivered_mark <= state.ledger.visible_end());
+}
+
+}  // namespace telpher::queue

@@ -1,0 +1,261 @@
+// One queue: who may put, what waits in line, what is ready, leased, delayed or done, and who gets what next. Pure: no
+// file, no socket, no clock (time comes in as a value), no log. The shard feeds it, writes down what it decided, and
+// sends.
+//
+// Threads: none of its own; owned by a shard. Lives from its creation (or replay) to its removal.
+//
+// Invariants (checked):
+//  1. ready + leased + delayed <= maxsize and bytes <= max_bytes at every instant, except that a `set` may lower the
+//  bound
+//     below what is there (then nothing is admitted until it fits), that one message larger than max_bytes is admitted
+//     into an empty queue, and that a batch admitted in parts counts by its mean until stored() says what a part
+//     weighs.
+//  2. Every offset below next_offset is in exactly one of ready, leased, delayed, settled.
+//  3. Only offsets below the visible end (committed) are ever leased.
+//  4. Waiters are admitted in line; at most max(1, room / waiters) messages of one waiter a turn.
+//  5. A message settled once is never ready, leased or delayed again.
+//  6. The state costs ranges, not objects: memory grows with fragmentation, never with the number of messages alone.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "proto/base/clock.h"
+#include "proto/base/ids.h"
+#include "telpher/error.h"
+
+namespace telpher::queue {
+
+using TicketId =
+    Id<struct TicketTag>;  ///< A put in line; given by the shard. The line is in the order of these numbers.
+using ConsumerId = Id<struct ConsumerTag>;  ///< An attached consumer; given by the shard.
+using BatchRef = Id<struct BatchRefTag>;    ///< The shard's number for a stored batch (body cache, log position).
+
+enum class OnFull : std::uint8_t { kBlock = 1, kReject = 2, kDropOldest = 3 };
+enum class Durability : std::uint8_t { kFsync = 1, kAsync = 2, kMemory = 3 };
+
+struct Options {
+    std::uint64_t maxsize = 10'000;  ///< Messages; 1..kMaxsizeMax.
+    std::uint64_t max_bytes = 0;     ///< Bytes of records; 0 = no bound. A message counts as the mean of its batch.
+    OnFull on_full = OnFull::kBlock;
+    Durability durability = Durability::kFsync;
+    std::uint64_t lease_ms = 0;  ///< A lease ends after this; 0 = as long as its session lives.
+    bool operator==(const Options&) const = default;
+};
+
+/// A run of messages: [first, first + count).
+struct Range {
+    Offset first;
+    std::uint64_t count = 0;
+    [[nodiscard]] Offset end() const { return first + count; }
+    bool operator==(const Range&) const = default;
+};
+
+/// How often a message was handed out and how often its handling failed.
+struct Tries {
+    std::uint32_t deliveries = 0;
+    std::uint32_t attempts = 0;  ///< Failed ones.
+    bool operator==(const Tries&) const = default;
+};
+
+/// Messages that asked to come in.
+struct Put {
+    TicketId ticket;
+    std::uint32_t count = 0;          ///< > 0
+    std::uint64_t bytes = 0;          ///< Bytes of all its records.
+    std::optional<Range> under = {};  ///< The lease (one message of this queue) this put is made under.
+};
+
+enum class Offered : std::uint8_t { kInLine, kSealed };
+
+/// One step of admission: the next `count` messages of a ticket are in, or refused.
+struct Admission {
+    TicketId ticket;
+    std::uint32_t count = 0;
+    Offset first;                ///< Offset of the first; meaningless if refused.
+    Code refused = Code::kOk;    ///< kFull (reject), kDeadlock; kOk = admitted.
+    bool finished = false;       ///< The ticket has no more messages in line.
+    std::vector<Range> dropped;  ///< drop-oldest: what went to make room (log it before the batch).
+};
+
+/// Messages given to a consumer: a run inside one batch.
+struct Grant {
+    ConsumerId consumer;
+    BatchRef batch;
+    std::uint32_t index = 0;  ///< Of the first message in its batch.
+    Range range;
+    Tries tries;              ///< With this delivery counted: deliveries >= 1.
+    std::uint64_t bytes = 0;  ///< What it counts against the consumer's byte credit.
+};
+
+enum class Verdict : std::uint8_t { kAck = 1, kNack = 2, kRelease = 3 };
+
+/// What a settle did, as ranges to log and to count.
+struct Settled {
+    std::uint64_t count = 0;                        ///< Messages this call settled or returned.
+    std::vector<Range> done;                        ///< Acked now.
+    std::vector<std::pair<Range, Tries>> returned;  ///< Nacked or released now: the tries to remember.
+    Instant due;                                    ///< When the returned ones are ready again (now for release).
+    std::vector<Range> lost;  ///< Refused: somebody else holds them, or they were settled otherwise before.
+    std::vector<Range>
+        repeated;  ///< Done before: for an ack that is success again. For a nack or a release: in nobody's
+                   ///< hands since that delivery; nothing changed, so a nack sent again is no second attempt.
+};
+
+/// Live messages gone from a batch (for the log's accounting).
+struct Freed {
+    BatchRef batch;
+    std::uint64_t messages = 0;
+    bool empty = false;  ///< Nothing of the batch is live any more.
+};
+
+struct Counters {
+    std::uint64_t put = 0, acked = 0, nacked = 0, redelivered = 0, dropped = 0, expired = 0, rejected = 0,
+                  high_water = 0, lost = 0;
+};
+
+class Queue {
+public:
+    explicit Queue(Options options);
+    ~Queue();
+    Queue(const Queue&) = delete;
+    Queue& operator=(const Queue&) = delete;
+
+    [[nodiscard]] const Options& options() const;
+    void set_options(Options options);  ///< Durability cannot change (the shard refuses that).
+
+    // --- puts ---
+    /// Takes its place in line, by its number. kSealed if the queue is sealed or a seal is in line, unless made under a
+    /// live lease: then it is admitted after the seal, which does not wait for it. Who needs several puts in order
+    /// offers one at a time.
+    Offered offer(const Put& put);
+    /// The next admission there is room (or a refusal) for; nullopt = nothing more now. The caller stores the messages
+    /// as a batch and tells its number with stored() before the next call.
+    std::optional<Admission> admit_next();
+    /// The batch that holds the messages just admitted.
+    void stored(BatchRef batch, Range range, std::uint64_t bytes);
+    /// The ticket at the front of those admit_next() would serve, to reserve space for it; nullopt = no admission now.
+    [[nodiscard]] std::optional<TicketId> next_admission() const;
+    /// Takes a ticket out of line. Returns the messages of it that were still waiting (0 = not in line).
+    std::uint32_t cancel(TicketId ticket);
+    /// The ticket has `count` fewer messages in line (some were cancelled); it keeps its place. count < what it has
+    /// left.
+    void shrink(TicketId ticket, std::uint32_t count, std::uint64_t bytes);
+    [[nodiscard]] std::size_t waiters() const;
+    [[nodiscard]] std::uint64_t room() const;
+
+    // --- commit ---
+    /// Everything below `end` is committed: it may be delivered.
+    void make_visible(Offset end);
+    [[nodiscard]] Offset visible_end() const;
+    [[nodiscard]] Offset next_offset() const;
+
+    // --- consumers ---
+    void attach(ConsumerId consumer);
+    /// Leases of the consumer return to ready: (range, tries) to log. attempts unchanged.
+    std::vector<std::pair<Range, Tries>> detach(ConsumerId consumer);
+    /// The consumer's connection is gone: it is detached, but its leases are held for whoever claims them until
+    /// `until`.
+    void hold(ConsumerId consumer, Instant until);
+    /// Absolute limits of what the consumer is granted since it attached; they only rise. While some bytes are left it
+    /// gets at least one message, so the byte limit is passed by less than one message. What it claims does not count.
+    void set_credit(ConsumerId consumer, std::uint64_t messages, std::uint64_t bytes);
+    /// Grants what is ready to who has credit, in turn, in slices no larger than a fair share; at most `messages_max`
+    /// messages.
+    void deliver(Instant now, std::uint64_t messages_max, std::vector<Grant>& out);
+    /// Settles (offset, delivery) by `consumer`. Accepted if the lease is its own and has that delivery number, if the
+    /// message is held after a restart and that would have been its next one, or, for an ack, if nobody holds the
+    /// message and its last delivery was that one. Any range is safe; it costs the runs of different standing in it.
+    /// `delay` is for nack.
+    Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Instant now,
+                   Duration delay);
+    /// Prolongs leases to now + lease (never shortens); returns the ranges that are not this consumer's any more.
+    std::vector<Range> extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now, Duration lease);
+    /// After a restart or a resume: the consumer says what it holds. Takes held (or its own) leases over; returns what
+    /// it lost.
+    std::vector<Range> claim(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now);
+    /// Leases that the consumer had at `claim_begin` and did not claim since return: it never got them. Their delivery
+    /// counts.
+    void claim_begin(ConsumerId consumer);
+    std::vector<std::pair<Range, Tries>> claim_end(ConsumerId consumer);
+    /// Ranges to ask back so that idle consumers get work: messages whose handler has not started, at most
+    /// `messages_max`. Empty if nobody waits idle. The consumer answers with a release. Asking changes nothing here:
+    /// asked again, the same again.
+    std::vector<Grant> recall(std::uint64_t messages_max);
+
+    // --- time ---
+    /// When something is due next (delayed, lease end, hold end); Instant::never() if nothing.
+    [[nodiscard]] Instant next_due() const;
+    /// Delayed messages that are due become ready; leases past their end and holds return: what to log (attempts + 1
+    /// for leases past their end, unchanged for holds; deliveries + 1 for holds).
+    std::vector<std::pair<Range, Tries>> run_timers(Instant now);
+
+    // --- end ---
+    /// Seals in line: what waits before it is admitted, later puts are refused. False if sealed, or a seal in line,
+    /// already.
+    bool seal();
+    /// True once the seal has reached the front of the line (the shard logs it once: take_sealed_now()).
+    [[nodiscard]] bool sealed() const;
+    bool take_sealed_now();
+    void reopen();
+    /// Sealed, and nothing is ready, leased, delayed or in line.
+    [[nodiscard]] bool drained() const;
+    /// Nothing is ready, leased, delayed or in line (join without a seal waits for this).
+    [[nodiscard]] bool idle() const;
+    void pause(bool paused);
+    [[nodiscard]] bool paused() const;
+
+    /// The queue is being removed: everything live is gone (take_freed() says what).
+    void purge();
+
+    // --- look ---
+    [[nodiscard]] std::uint64_t ready() const;
+    [[nodiscard]] std::uint64_t leased() const;  ///< Held ones (after a restart) included.
+    [[nodiscard]] std::uint64_t delayed() const;
+    [[nodiscard]] std::uint64_t bytes() const;
+    [[nodiscard]] Offset floor() const;           ///< Every offset below is settled.
+    [[nodiscard]] Offset delivered_mark() const;  ///< Above every offset ever granted.
+    [[nodiscard]] const Counters& counters() const;
+    struct Peeked {
+        Range range;
+        BatchRef batch;
+        std::uint32_t index;
+        Tries tries;
+        enum State : std::uint8_t { kReady = 1, kLeased, kDelayed } state;
+    };
+    /// Committed messages from `from` on, in offset order, without taking a lease; at most `messages_max`.
+    [[nodiscard]] std::vector<Peeked> peek(Offset from, std::uint64_t messages_max) const;
+
+    // --- accounting for the log ---
+    /// What was freed since the last call, replay included. It grows until it is called; a batch may be in it more than
+    /// once.
+    std::vector<Freed> take_freed();
+
+    /// Proves the invariants over everything there is, not only what a call touched; for tests. Not between
+    /// admit_next() and stored().
+    void check_all() const;
+
+    // --- replay, in the order of the log, before any of the above ---
+    /// Where a snapshot begins: what is below `next_offset` and not told with restore_batch() is settled.
+    void restore(std::uint64_t next_offset, bool sealed, bool paused, const Counters& counters);
+    void restore_batch(BatchRef batch, Range range, std::uint64_t bytes);  ///< Ready; counts as put.
+    void restore_done(Range range, bool dropped);                          ///< Offsets not here are counted only.
+    /// due <= 0: ready; else delayed. What is settled stays so.
+    void restore_returned(Range range, Tries tries, Instant due);
+    /// The end of the replay: all of it is committed, and what is ready (or due by `now`) below `mark` is held until
+    /// `hold_until` for its old consumer. Delayed messages stay delayed.
+    void restore_finish(Offset mark, Instant hold_until, Instant now = {});
+    /// Replaces the counters: for what replay cannot count (nacked, redelivered, lost), and a memory queue that starts
+    /// empty.
+    void restore_counters(const Counters& counters);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace telpher::queue

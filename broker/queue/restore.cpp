@@ -1,0 +1,56 @@
+// Queue: replay of the log, in its order, before anything else happens.
+#include <algorithm>
+
+#include "broker/queue/state.h"
+#include "proto/base/check.h"
+
+namespace telpher::queue {
+
+void Queue::restore(std::uint64_t next_offset, bool sealed, bool paused, const Counters& counters) {
+    State& state = *state_;
+    state.ledger.restore_next(Offset(next_offset));
+    if (sealed) state.line.restore_sealed();
+    state.paused = paused;
+    state.counters = counters;
+}
+
+void Queue::restore_batch(BatchRef batch, Range range, std::uint64_t bytes) {
+    state_->ledger.restore_batch(batch, range, bytes);
+    state_->counters.put += range.count;
+    state_->raise_high_water();
+}
+
+void Queue::restore_done(Range range, bool dropped) {
+    State& state = *state_;
+    (dropped ? state.counters.dropped : state.counters.acked) += range.count;
+    state.ledger.visit(range, [&](const Segment& segment) {
+        if (segment.standing.where != Where::kGone) state.ledger.move(segment, Standing::gone());
+    });
+}
+
+void Queue::restore_returned(Range range, Tries tries, Instant due) {
+    State& state = *state_;
+    const Standing standing = due > Instant{} ? Standing::delayed(tries, due) : Standing::ready(tries);
+    state.ledger.visit(range, [&](const Segment& segment) {
+        if (segment.standing.where != Where::kGone) state.ledger.move(segment, standing);
+    });
+}
+
+void Queue::restore_finish(Offset mark, Instant hold_until, Instant now) {
+    State& state = *state_;
+    Ledger& ledger = state.ledger;
+    TELPHER_CHECK(state.consumers.all().empty());
+    // The log holds only what was committed.
+    ledger.make_visible(ledger.next_offset());
+    // What became due before the stop may have been delivered again.
+    while (const auto delay = ledger.delay_ended(now)) ledger.move(*delay, Standing::ready(delay->standing.tries));
+    state.delivered_mark = std::min(mark, ledger.next_offset());
+    state.hold_until = hold_until;
+    ledger.visit({Offset(), state.delivered_mark.value()}, [&](const Segment& segment) {
+        if (segment.standing.where == Where::kReady) ledger.move(segment, Standing::held(segment.standing.tries));
+    });
+}
+
+void Queue::restore_counters(const Counters& counters) { state_->counters = counters; }
+
+}  // namespace telpher::queue

@@ -1,0 +1,124 @@
+// Queue: what consumers say about what they hold.
+#include <algorithm>
+
+#include "broker/queue/state.h"
+#include "proto/base/check.h"
+
+namespace telpher::queue {
+
+namespace {
+
+/// The consumer's own lease of that delivery.
+bool owns(const Standing& standing, ConsumerId consumer, std::uint32_t delivery) {
+    return standing.where == Where::kLeased && standing.consumer == consumer && standing.tries.deliveries == delivery;
+}
+
+/// Held after a restart for whoever got it with that delivery.
+bool held_for(const Standing& standing, std::uint32_t delivery) {
+    return standing.where == Where::kHeld && std::uint64_t{standing.tries.deliveries} + 1 == delivery;
+}
+
+/// In nobody's hands since that delivery.
+bool last_was(const Standing& standing, std::uint32_t delivery) {
+    return (standing.where == Where::kReady || standing.where == Where::kDelayed) && delivery > 0 &&
+           standing.tries.deliveries == delivery;
+}
+
+/// The part of a client's range above all offsets there are.
+Range beyond(const Ledger& ledger, Range range) {
+    range = without_overflow(range);
+    const Offset first = std::max(range.first, ledger.next_offset());
+    return {first, range.end() > first ? range.end() - first : 0};
+}
+
+void append_beyond(const Ledger& ledger, Range range, std::vector<Range>& lost) {
+    const Range never = beyond(ledger, range);
+    if (never.count > 0) append(lost, never);
+}
+
+}  // namespace
+
+Settled Queue::settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Instant now,
+                      Duration delay) {
+    State& state = *state_;
+    const bool delays = verdict == Verdict::kNack && delay > Duration::zero();
+    Settled result;
+    result.due = delays ? now + delay : now;
+    state.ledger.visit(
+        range, [&](const Segment& segment) { state.settle(segment, consumer, delivery, verdict, delays, result); });
+    append_beyond(state.ledger, range, result.lost);
+    return result;
+}
+
+void Queue::State::settle(const Segment& segment, ConsumerId consumer, std::uint32_t delivery, Verdict verdict,
+                          bool delay, Settled& result) {
+    const Standing& standing = segment.standing;
+    const bool in_hands = owns(standing, consumer, delivery) || held_for(standing, delivery);
+    if (verdict == Verdict::kAck) {
+        if (standing.where == Where::kGone) return append(result.repeated, segment.range);
+        if (!in_hands && !last_was(standing, delivery)) return append(result.lost, segment.range);
+        ledger.move(segment, Standing::gone());
+        counters.acked += segment.range.count;
+        result.count += segment.range.count;
+        return append(result.done, segment.range);
+    }
+    // Given back by that delivery already: nothing changes, so a nack sent again is no second attempt.
+    if (last_was(standing, delivery)) return append(result.repeated, segment.range);
+    if (!in_hands) return append(result.lost, segment.range);
+    const bool failed = verdict == Verdict::kNack;
+    const Tries tries{delivery, standing.tries.attempts + (failed ? 1 : 0)};
+    ledger.move(segment, delay ? Standing::delayed(tries, result.due) : Standing::ready(tries));
+    if (failed) counters.nacked += segment.range.count;
+    result.count += segment.range.count;
+    append(result.returned, segment.range, tries);
+}
+
+std::vector<Range> Queue::extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now,
+                                 Duration lease) {
+    State& state = *state_;
+    std::vector<Range> lost;
+    state.ledger.visit(range, [&](const Segment& segment) {
+        if (!owns(segment.standing, consumer, delivery)) return append(lost, segment.range);
+        Standing longer = segment.standing;
+        longer.at = std::max(longer.at, now + lease);
+        state.ledger.move(segment, longer);
+    });
+    append_beyond(state.ledger, range, lost);
+    return lost;
+}
+
+std::vector<Range> Queue::claim(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now) {
+    State& state = *state_;
+    TELPHER_CHECK(state.consumers.attached(consumer));
+    std::vector<Range> lost;
+    state.ledger.visit(range, [&](const Segment& segment) {
+        Standing lease = segment.standing;
+        if (held_for(segment.standing, delivery)) {
+            lease = Standing::leased(consumer, {delivery, segment.standing.tries.attempts}, state.lease_end(now));
+        } else if (!owns(segment.standing, consumer, delivery)) {
+            return append(lost, segment.range);
+        }
+        lease.unclaimed = false;
+        state.ledger.move(segment, lease);
+    });
+    append_beyond(state.ledger, range, lost);
+    return lost;
+}
+
+void Queue::claim_begin(ConsumerId consumer) {
+    for (const Segment& segment : state_->ledger.leases(consumer)) {
+        Standing lease = segment.standing;
+        lease.unclaimed = true;
+        state_->ledger.move(segment, lease);
+    }
+}
+
+std::vector<ReturnedRange> Queue::claim_end(ConsumerId consumer) {
+    std::vector<ReturnedRange> returned;
+    for (const Segment& lease : state_->ledger.leases(consumer)) {
+        if (lease.standing.unclaimed) state_->give_back(lease, lease.standing.tries, returned);
+    }
+    return returned;
+}
+
+}  // namespace telpher::queue

@@ -1,0 +1,56 @@
+// What a Queue is made of. Included by the files that implement Queue and by nothing else.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "broker/queue/consumers.h"
+#include "broker/queue/ledger.h"
+#include "broker/queue/line.h"
+#include "broker/queue/queue.h"
+#include "broker/queue/ranges.h"
+
+namespace telpher::queue {
+
+struct Queue::State {
+    explicit State(Options with) : options(with) {}
+
+    /// What admit_next() would do.
+    struct Step {
+        TicketId ticket;
+        std::uint32_t count = 0;
+        Code refused = Code::kOk;
+    };
+
+    // Admission (puts.cpp).
+    [[nodiscard]] std::uint64_t room_for_turn() const;
+    [[nodiscard]] std::uint32_t fitting(const Line::Ticket& ticket) const;
+    [[nodiscard]] std::optional<Step> plan() const;
+    [[nodiscard]] std::optional<TicketId> deadlocked() const;
+    [[nodiscard]] std::uint64_t excess_messages(std::uint64_t count) const;
+    [[nodiscard]] std::uint64_t excess_bytes(std::uint64_t bytes) const;
+    std::vector<Range> make_room(std::uint64_t count, std::uint64_t bytes);
+
+    // Delivery (delivery.cpp).
+    std::uint64_t serve(ConsumerId consumer, std::uint64_t want, Instant now, std::vector<Grant>& out);
+    [[nodiscard]] Instant lease_end(Instant now) const;
+    /// Leases and holds that end go back to ready.
+    void give_back(const Segment& segment, Tries tries, std::vector<ReturnedRange>& returned);
+
+    // Settling (settle.cpp).
+    void settle(const Segment& segment, ConsumerId consumer, std::uint32_t delivery, Verdict verdict, bool delay,
+                Settled& result);
+
+    void raise_high_water();
+
+    Options options;
+    Ledger ledger;
+    Line line;
+    Consumers consumers;
+    Counters counters;
+    Offset delivered_mark;
+    Instant hold_until = Instant::never();
+    bool paused = false;
+};
+
+}  // namespace telpher::queue
