@@ -1,0 +1,48 @@
+// The flags that every command of every program of ours has. A plain value, filled by the parse, constant afterwards.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "telpher/options.h"
+
+namespace telpher::command {
+
+/// How results are written to stdout.
+enum class Format {
+    kTable,   ///< For people; may change.
+    kJson,    ///< One document.
+    kNdjson,  ///< One object a line.
+};
+
+struct Globals {
+    std::string server;  ///< Empty: $TELPHER_SERVER, else the library's default.
+    Format output = Format::kTable;
+    std::string color = "auto";
+    std::optional<Millis> timeout;
+    bool quiet = false;
+    bool verbose = false;
+    bool no_progress = false;
+    bool yes = false;
+    bool version = false;
+
+    /// For a Client: server, connect time and, with -v, its events on stderr.
+    [[nodiscard]] ClientOptions client_options() const;
+    /// --timeout, or `otherwise`.
+    [[nodiscard]] Millis timeout_or(Millis otherwise) const { return timeout.value_or(otherwise); }
+};
+
+/// How long administration waits for its answer unless --timeout says otherwise.
+inline constexpr Millis kAnswerTimeout{10'000};
+
+void add_global_flags(CLI::App& app, Globals& globals);
+
+/// Options whose text is read by proto/base/units.h; a text that cannot be read is a usage error that says why.
+CLI::Option* add_duration(CLI::App& app, const std::string& names, std::function<void(Millis)> store,
+                          const std::string& help);
+CLI::Option* add_size(CLI::App& app, const std::string& names, std::function<void(std::uint64_t)> store,
+                      const std::string& help);
+
+}  // namespace telpher::command
