@@ -94,8 +94,7 @@ Result<void> LogCommitter::drop_segments() {
     if (drops.empty()) return {};
     Mark mark = mark_.mark();
     mark.first_segment = drops.back().segment + 1;
-    if (auto done = mark_.write(mark); !done) return done;
-    if (auto done = mark_.sync(); !done) return done;
+    if (auto done = mark_.write_durably(mark); !done) return done;
     for (const Item& item : drops) {
         reader_.forget(item.segment);
         if (auto done = pool_.drop(item.segment, item.capacity); !done) return done;
@@ -186,10 +185,8 @@ Result<void> LogCommitter::sync_group() {
     mark.committed = group_.back().lsn;
     mark.segment = segment_.header.number;
     mark.end = end_;
-    if (auto done = mark_.write(mark); !done) return done;
     // A clean stop leaves proof of everything it wrote.
-    if (group_.back().record.kind == Kind::kEnd) return mark_.sync();
-    return {};
+    return group_.back().record.kind == Kind::kEnd ? mark_.write_durably(mark) : mark_.write(mark);
 }
 
 void LogCommitter::publish_group() {

@@ -34,6 +34,7 @@ class FileSystem {
 public:
     virtual ~FileSystem() = default;
     virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;  ///< Fails if it exists.
+    /// Opened for writing, what a failed sync left in memory only is not seen any more.
     virtual Result<std::unique_ptr<File>> open(const std::string& path, bool writable) = 0;
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
     virtual Result<void> remove(const std::string& path) = 0;

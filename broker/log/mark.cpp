@@ -107,4 +107,10 @@ Result<void> MarkFile::write(Mark mark) {
     return file_->write_at((mark.sequence % 2) * kMarkSlotBytes, {&part, 1});
 }
 
+Result<void> MarkFile::write_durably(const Mark& mark) {
+    if (auto done = write(mark); !done) return done;
+    if (auto done = write(mark); !done) return done;
+    return file_->sync();
+}
+
 }  // namespace telpher::log

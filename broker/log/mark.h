@@ -60,7 +60,8 @@ public:
     [[nodiscard]] const Mark& mark() const { return mark_; }
     /// Writes `mark` into the older slot; not synced. An error is final, as for any file of the log.
     Result<void> write(Mark mark);
-    Result<void> sync() { return file_->sync(); }
+    /// Writes `mark` into both slots and syncs: no slot can be found that says less.
+    Result<void> write_durably(const Mark& mark);
 
 private:
     MarkFile(std::unique_ptr<File> file, const Mark& mark) : file_(std::move(file)), mark_(mark) {}

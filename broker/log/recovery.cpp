@@ -19,13 +19,28 @@ std::uint64_t fresh_seed(const Survey& found, std::uint64_t seed, Lsn last) {
 }
 
 /// What was written before a crash of the process is in the page cache only; a later crash of the machine must not take
-/// back what recovery is about to count as durable. Done before reading, and only to the last segment: the others were
-/// synced before it was made.
-Result<std::unique_ptr<File>> open_last(FileSystem& files, const std::string& dir, SegmentId number) {
-    auto file = files.open(join_path(dir, file_name(number, kSegmentSuffix)), true);
+/// back what recovery is about to build on. So what it reads first and trusts is synced before.
+Result<std::unique_ptr<File>> open_synced(FileSystem& files, const std::string& path) {
+    auto file = files.open(path, true);
     if (!file) return file;
     if (auto done = (*file)->sync(); !done) return fail(done.error());
     return file;
+}
+
+/// The mark and the last segment; the segments before it were synced before it was made.
+Result<void> sync_found(FileSystem& files, const std::string& dir) {
+    const auto names = files.list(dir);
+    if (!names) return fail(names.error());
+    std::string last;
+    for (const std::string& name : *names) {
+        if (parse_file_name(name, kSegmentSuffix)) last = std::max(last, name);
+    }
+    if (std::find(names->begin(), names->end(), kMarkName) != names->end()) {
+        if (auto done = open_synced(files, join_path(dir, kMarkName)); !done) return fail(done.error());
+    }
+    if (last.empty()) return {};
+    const auto done = open_synced(files, join_path(dir, last));
+    return done ? Result<void>() : fail(done.error());
 }
 
 Result<void> refuse_damage(const std::string& dir, const Inspection& inspection) {
@@ -82,7 +97,7 @@ Result<CommitStart> repair(FileSystem& files, const LogOptions& options, const I
     start.segments = inspection.segments.size();
     if (inspection.segments.empty()) return start;
     const InspectedSegment& last = inspection.segments.back();
-    auto file = open_last(files, options.dir, last.header.number);
+    auto file = files.open(join_path(options.dir, file_name(last.header.number, kSegmentSuffix)), true);
     if (!file) return fail(file.error());
     if (inspection.cut_end > last.end) {
         if (auto done = cut_tail(**file, last.end, inspection.cut_end); !done) return fail(done.error());
@@ -126,13 +141,10 @@ Recovery summarise(const Inspection& inspection) {
 
 Result<Recovered> recover(FileSystem& files, const LogOptions& options, const RecordSink& sink) {
     if (auto done = files.make_dir(options.dir); !done) return fail(done.error());
+    if (auto done = sync_found(files, options.dir); !done) return fail(done.error());
     const auto found = survey(files, options.dir);
     if (!found) return fail(found.error());
     if (auto fits = refuse_stranger(options, *found); !fits) return fail(fits.error());
-    if (!found->segments.empty()) {
-        const auto synced = open_last(files, options.dir, found->segments.back().number);
-        if (!synced) return fail(synced.error());
-    }
     const auto inspection = inspect(files, options.dir, *found, false, sink);
     if (!inspection) return fail(inspection.error());
     if (auto sound = refuse_damage(options.dir, *inspection); !sound) return fail(sound.error());

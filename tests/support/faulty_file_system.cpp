@@ -37,7 +37,7 @@ public:
             for (const std::uint64_t sector : node_->dirty) write_through(*node_, sector);
             node_->size_dirty = false;
         }
-        node_->dirty.clear();  // a failed sync loses them, too
+        if (life_ == files_.life_) node_->dirty.clear();  // a failed sync loses them, too
         return entered;
     }
 
@@ -91,13 +91,27 @@ private:
     const std::uint64_t life_;
 };
 
-Result<void> FaultyFileSystem::enter(Op op) const {
+Result<void> FaultyFileSystem::enter(Op op) {
     counts_[op] += 1;
     const auto fault = faults_.find(op);
     if (fault == faults_.end() || --fault->second.left > 0) return {};
-    const Code code = fault->second.code;
+    const Fault due = fault->second;
     faults_.erase(fault);
-    return fail(code, "injected");
+    if (due.deadly) life_ += 1;
+    return fail(due.code, "injected");
+}
+
+void FaultyFileSystem::forget_clean(Node& node) {
+    std::vector<std::byte> cache = node.disk;
+    cache.resize(node.cache.size());
+    for (const std::uint64_t sector : node.dirty) {
+        const std::uint64_t from = sector * kSectorBytes;
+        const std::uint64_t to = std::min<std::uint64_t>(from + kSectorBytes, node.cache.size());
+        std::copy(node.cache.begin() + static_cast<std::ptrdiff_t>(from),
+                  node.cache.begin() + static_cast<std::ptrdiff_t>(to),
+                  cache.begin() + static_cast<std::ptrdiff_t>(from));
+    }
+    node.cache = std::move(cache);
 }
 
 void FaultyFileSystem::write_through(Node& node, std::uint64_t sector) {
@@ -124,6 +138,7 @@ Result<std::unique_ptr<log::File>> FaultyFileSystem::open(const std::string& pat
     if (auto entered = enter(Op::kOpen); !entered) return fail(entered.error());
     const auto found = names_.find(path);
     if (found == names_.end()) return fail(Code::kIo, "open " + path + ": no such file");
+    if (writable) forget_clean(*found->second);
     return std::make_unique<Handle>(*this, found->second, path, writable);
 }
 
@@ -226,7 +241,17 @@ void FaultyFileSystem::kill_process() {
 
 void FaultyFileSystem::fail_nth(Op op, std::uint64_t nth, Code code) {
     const std::lock_guard lock(mutex_);
-    faults_[op] = {nth, code};
+    faults_[op] = {nth, code, false};
+}
+
+void FaultyFileSystem::die_at_nth(Op op, std::uint64_t nth) {
+    const std::lock_guard lock(mutex_);
+    faults_[op] = {nth, Code::kIo, true};
+}
+
+void FaultyFileSystem::clear_faults() {
+    const std::lock_guard lock(mutex_);
+    faults_.clear();
 }
 
 void FaultyFileSystem::set_free_bytes(std::uint64_t bytes) {
@@ -236,7 +261,8 @@ void FaultyFileSystem::set_free_bytes(std::uint64_t bytes) {
 
 std::uint64_t FaultyFileSystem::count(Op op) const {
     const std::lock_guard lock(mutex_);
-    return counts_[op];
+    const auto found = counts_.find(op);
+    return found == counts_.end() ? 0 : found->second;
 }
 
 std::vector<std::byte> FaultyFileSystem::contents(const std::string& path) const {

@@ -3,7 +3,8 @@
 // 512-byte sectors that were not synced, and any subset of the names that were not; a kill of the process keeps the
 // cache. Everything follows from the seeds. Thread-safe; lives longer than the files opened from it.
 //
-// After a failed sync the sectors it should have written count as clean, as in Linux: a later sync does not write them.
+// After a failed sync the sectors it should have written count as clean, as in Linux: a later sync does not write them,
+// and programs go on seeing them until the file is opened for writing.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +41,9 @@ public:
     /// The `nth` operation of that kind from now on (1 = the next) fails with `code`; those after it work. A failed
     /// write may have written some of its bytes.
     void fail_nth(Op op, std::uint64_t nth, Code code);
+    /// The process dies in the `nth` operation of that kind from now on: as kill_process(), in the middle of its work.
+    void die_at_nth(Op op, std::uint64_t nth);
+    void clear_faults();
     void set_free_bytes(std::uint64_t bytes);
 
     /// Operations of that kind so far.
@@ -69,11 +73,13 @@ private:
     struct Fault {
         std::uint64_t left = 0;
         Code code = Code::kIo;
+        bool deadly = false;
     };
     class Handle;
 
     /// Counts the operation; an error if it is to fail.
-    Result<void> enter(Op op) const;
+    Result<void> enter(Op op);
+    static void forget_clean(Node& node);
     static void write_through(Node& node, std::uint64_t sector);
     void apply(const NameChange& change);
 
@@ -84,8 +90,8 @@ private:
     std::uint64_t life_ = 0;           // rises with each cut or kill
     std::uint64_t free_bytes_ = 1ULL << 40;
     Random torn_writes_{1};
-    mutable std::map<Op, Fault> faults_;
-    mutable std::map<Op, std::uint64_t> counts_;
+    std::map<Op, Fault> faults_;
+    std::map<Op, std::uint64_t> counts_;
 };
 
 }  // namespace telpher::test
