@@ -169,7 +169,7 @@ VECTORS = (
         0x90, "CONFIRM", number(1, "handle", 1), fixed64(2, "producer", PRODUCER), number(3, "decided_below", 2),
         numbers(4, "stored", [0, 2, 1000]), number(6, "put_bytes", (8 << 20) + 100),
         number(7, "session_put_bytes", (16 << 20) + 100))]),
-    ("confirm_refused", "2..3 stored at 1002, 4..8 refused (FULL), 9 stored at 1004, 10 cancelled", [header(
+    ("confirm_refused", "2..3 stored at 1002, 4..8 refused (QUEUE_FULL), 9 stored at 1004, 10 cancelled", [header(
         0x90, "CONFIRM", number(1, "handle", 1), fixed64(2, "producer", PRODUCER), number(3, "decided_below", 11),
         numbers(4, "stored", [2, 2, 1002, 5, 1, 1004]), numbers(5, "refused", [4, 5, 1, 1, 1, 3]))]),
     ("limit", "", [header(
@@ -194,7 +194,8 @@ VECTORS = (
         0x22, "CREDIT", EPOCH, number(2, "sub", 1), number(3, "messages", 250), number(4, "bytes", 2 << 20))]),
     ("deliver", "offsets 1000..1001 for the first time: the messages of the vector put", [
         header(0xA3, "DELIVER", EPOCH, number(2, "sub", 1), number(3, "count", 2), number(4, "first_offset", 1000),
-               number(5, "delivery", 1), number(6, "attempt", 1), number(7, "put_ms", PUT_MS)),
+               number(5, "delivery", 1), number(6, "attempt", 1), number(7, "put_ms", PUT_MS),
+               number(8, "charged_bytes", len(PLAIN + KEYED))),
         ("lengths", [(struct.pack("<I", len(r)), f"length of record {i}: {len(r)}") for i, r in enumerate((PLAIN, KEYED))]),
         ("records", [(PLAIN, "record 0"), (KEYED, "record 1")])]),
     ("settle_ack", "the first settle of the attachment: 1000..1001 (delivery 1) and 1005 (delivery 3) are done", [header(

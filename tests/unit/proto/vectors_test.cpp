@@ -245,6 +245,7 @@ TEST_F(VectorsTest, Gets) {
         m.set_delivery(1);
         m.set_attempt(1);
         m.set_put_ms(kPutMs);
+        m.set_charged_bytes(body("deliver", 2).size());
     });
 }
 
