@@ -125,8 +125,10 @@ TEST(Docs, NoLimitIsLeftOut) {
     std::set<std::string> declared;
     for (std::sregex_iterator it(header.begin(), header.end(), constant), end; it != end; ++it)
         declared.insert((*it)[1]);
-    declared.erase("kKiB");
-    declared.erase("kMiB");
+    // Units, and what our own client library keeps in memory, are no part of the protocol.
+    std::erase_if(declared, [](const std::string& name) {
+        return name == "kKiB" || name == "kMiB" || name.starts_with("kClient");
+    });
     std::set<std::string> listed;
     for (const auto& [name, value] : limits_in_source()) listed.insert(name);
     EXPECT_EQ(listed, declared);
