@@ -139,6 +139,8 @@ public:
     [[nodiscard]] bool empty() const { return lengths_.empty(); }
     /// Bytes of the batch if sealed now: 56 + per message 4 + its record.
     [[nodiscard]] std::size_t bytes() const;
+    /// Moves messages [index, count()) out, into a builder of their own. The caller has checked index <= count().
+    [[nodiscard]] Builder split(std::uint32_t index);
     /// The finished batch; the builder is empty again and keeps its memory. It must not be empty.
     Slice seal(ProducerId producer, Sequence first, WallTime put_time);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <numeric>
 
 #include "proto/base/check.h"
 #include "proto/batch.h"
@@ -90,6 +91,18 @@ bool Builder::append(const RecordIn& record, std::size_t bytes_max) {
 }
 
 std::size_t Builder::bytes() const { return kHeaderBytes + layout::kLengthBytes * lengths_.size() + records_.size(); }
+
+Builder Builder::split(std::uint32_t index) {
+    TELPHER_CHECK(index <= count());
+    const auto length = lengths_.begin() + index;
+    const auto record = records_.begin() + std::accumulate(lengths_.begin(), length, std::ptrdiff_t{0});
+    Builder rest;
+    rest.lengths_.assign(length, lengths_.end());
+    rest.records_.assign(record, records_.end());
+    lengths_.erase(length, lengths_.end());
+    records_.erase(record, records_.end());
+    return rest;
+}
 
 Slice Builder::seal(ProducerId producer, Sequence first, WallTime put_time) {
     TELPHER_CHECK(!empty());

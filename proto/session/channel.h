@@ -102,6 +102,8 @@ public:
     /// The queue can never be used again by this client (removed, refused, client closed): fail all who wait. Nothing
     /// follows.
     virtual void on_failed(const Error& error) = 0;
+    /// Nobody holds the queue any more, the part is idle(), and CLOSE follows: the last chance to use the wire.
+    virtual void on_close() {}
     /// CONFIRM, LIMIT, PARKED, ROOM of the handle (puts); DELIVER, SETTLED, RECALL, END of a bound sub (gets). A frame
     /// that makes no sense is refused with kProtocol: the connection is given up.
     virtual Result<void> on_frame(const Frame& frame, Instant now) = 0;

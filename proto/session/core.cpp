@@ -41,7 +41,7 @@ bool Core::do_work(Instant now) {
 
 Instant Core::next_due() const {
     if (broken_) return Instant{};
-    return std::min({connection_.next_due(), calls_due_, parts_due_, links_due_});
+    return std::min({connection_.next_due(), calls_due_, parts_due_, links_due_, leave_by_});
 }
 
 void Core::note_pause(Instant now) {
@@ -87,6 +87,10 @@ bool Core::take_frames() {
 }
 
 void Core::tick() {
+    if (now_ >= leave_by_) {
+        break_off(trouble_);
+        return;
+    }
     switch (connection_.tick(now_)) {
         case Connection::Action::kNone:
             break;
@@ -156,6 +160,7 @@ void Core::drop() {
     subs_.clear();
     requests_.disconnected();
     links_due_ = Instant::never();
+    leave_by_ = Instant::never();
     connection_.lost(now_, std::exchange(retry_after_, Duration{0}));
     if (!connection_.ever_up() && trouble_code_ == Code::kVersion) {
         for (const auto id : requests_.all()) give_up(id, unreachable());  // Time will not mend it.

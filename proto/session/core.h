@@ -125,6 +125,7 @@ private:
     Instant calls_due_ = Instant::never();
     Instant parts_due_ = Instant::never();
     Instant links_due_ = Instant::never();
+    Instant leave_by_ = Instant::never();  // the broker said GOODBYE
 
     bool broken_ = false;  // drop() at the end of this cycle
     std::string trouble_;  // why there is no connection, for people

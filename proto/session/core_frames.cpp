@@ -4,6 +4,12 @@
 #include "proto/session/core.h"
 
 namespace telpher::session {
+namespace {
+
+/// A broker that said GOODBYE has this long for what it still has to tell.
+constexpr Duration kGoodbyeGrace = std::chrono::seconds{2};
+
+}  // namespace
 
 Result<void> Core::dispatch(const Received& received) {
     auto routed = decoder_.decode(received);
@@ -55,11 +61,13 @@ Result<void> Core::on_hello_ok(const v1::HelloOk& hello) {
     return {};
 }
 
+/// What was committed may still be told, so the connection is kept until the broker closes it, or for a moment.
 void Core::on_goodbye(const v1::Goodbye& goodbye) {
-    const auto code = static_cast<Code>(goodbye.code());
-    trouble_code_ = code;
+    trouble_code_ = static_cast<Code>(goodbye.code());
+    trouble_ = Error(trouble_code_, goodbye.detail()).message();
     retry_after_ = std::chrono::milliseconds{goodbye.retry_after_ms()};
-    break_off(Error(code, goodbye.detail()).message());
+    log("the broker leaves: " + trouble_);
+    leave_by_ = connection_.up() ? now_ + kGoodbyeGrace : now_;
 }
 
 Result<void> Core::on_answer(const Frame& frame, std::uint64_t req) {
@@ -78,7 +86,8 @@ Result<void> Core::on_error(const v1::Error& error) {
     const auto code = static_cast<Code>(error.code());
     if (error.retry_after_ms() != 0) retry_after_ = std::chrono::milliseconds{error.retry_after_ms()};
     if (error.req() == 0) {
-        if (connection_.up() && !info(code).fatal) {
+        // A producer that the broker has forgotten learns of it when it is opened again.
+        if (connection_.up() && !info(code).fatal && code != Code::kUnknownProducer) {
             log(Error(code, error.detail()).message());
             return {};
         }

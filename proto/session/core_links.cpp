@@ -79,6 +79,7 @@ void Core::close_if_idle(const std::shared_ptr<QueueLink>& link) {
         if (!part->idle()) return;
     }
     if (link->open()) {
+        for (const auto& part : link->parts_) part->on_close();
         v1::Close request;
         request.set_epoch(epoch().value());
         request.set_handle(link->handle().value());

@@ -8,6 +8,8 @@
 namespace telpher {
 namespace {
 
+constexpr std::uint32_t kPeekPage = 1'000;  ///< What PEEK gives at most.
+
 /// What is left until `deadline`, as a timeout.
 Millis left_until(Instant deadline, const Clock& clock) {
     if (deadline == Instant::never()) return kForever;
@@ -63,12 +65,7 @@ const std::string& Queue::name() const { return impl_->name(); }
 Result<void> Queue::seal(Millis timeout) {
     const Instant deadline = impl_->engine->deadline_of(timeout);
     if (impl_->engine->forked()) return fail(Code::kForked, "made before fork()");
-    std::shared_ptr<session::Part> puts;
-    {
-        const std::lock_guard lock(impl_->mutex);
-        puts = impl_->puts;
-    }
-    if (puts != nullptr) {
+    if (session::Part* puts = impl_->puts.made.load(std::memory_order_acquire)) {
         if (auto drained = puts->drain(deadline); !drained) return drained;
     }
     return change(*impl_, v1::OP_SEAL, v1::Seal{}, left_until(deadline, impl_->engine->clock()));
@@ -107,7 +104,7 @@ Result<std::vector<Peeked>> session::peek(Engine& engine, const std::string& nam
         v1::Peek request;
         request.set_name(name);
         request.set_from(from);
-        request.set_max(messages_max - static_cast<std::uint32_t>(messages.size()));
+        request.set_max(std::min(messages_max - static_cast<std::uint32_t>(messages.size()), kPeekPage));
         std::vector<Slice> bodies;
         CallOptions options;
         options.timeout = timeout;

@@ -2,6 +2,7 @@
 // and by what was made of it; any thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -22,22 +23,30 @@ struct Queue::Impl {
 
     [[nodiscard]] const std::string& name() const { return link->name(); }
 
-    /// The part in `slot` (puts or gets below), made by `make()` and added to the queue if it is not there yet.
+    /// A part that is made when it is first used.
+    struct Slot {
+        std::atomic<session::Part*> made{nullptr};
+        std::shared_ptr<session::Part> part;  ///< Guarded by mutex until it is made; never changes after.
+    };
+
+    /// The part in `slot` (puts or gets below), made by `make()` and added to the queue if it is not there yet. Not
+    /// after fork().
     template <class P, class Make>
-    std::shared_ptr<P> part(std::shared_ptr<session::Part>& slot, Make make) {
+    std::shared_ptr<P> part(Slot& slot, Make make) {
         const std::lock_guard lock(mutex);
-        if (slot == nullptr) {
-            slot = make();
-            engine->add(link, slot);
+        if (slot.part == nullptr) {
+            slot.part = make();
+            engine->add(link, slot.part);
+            slot.made.store(slot.part.get(), std::memory_order_release);
         }
-        return std::static_pointer_cast<P>(slot);
+        return std::static_pointer_cast<P>(slot.part);
     }
 
     const std::shared_ptr<session::Engine> engine;
     std::shared_ptr<session::QueueLink> link;
     std::mutex mutex;
-    std::shared_ptr<session::Part> puts;  ///< The producer library's; guarded by mutex.
-    std::shared_ptr<session::Part> gets;  ///< The consumer library's; guarded by mutex.
+    Slot puts;  ///< The producer library's.
+    Slot gets;  ///< The consumer library's.
 };
 
 namespace session {

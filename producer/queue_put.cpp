@@ -1,0 +1,57 @@
+// telpher::Queue: the puts.
+#include <memory>
+#include <utility>
+
+#include "producer/put_part.h"
+#include "proto/session/queue_impl.h"
+
+namespace telpher {
+namespace {
+
+/// nullptr: this is a child of the process that made the queue.
+producer::PutPart* puts_of(Queue::Impl& queue) {
+    if (auto* made = queue.puts.made.load(std::memory_order_acquire)) return static_cast<producer::PutPart*>(made);
+    if (queue.engine->forked()) return nullptr;
+    const auto make = [&queue] { return std::make_shared<producer::PutPart>(*queue.engine); };
+    return queue.part<producer::PutPart>(queue.puts, make).get();
+}
+
+auto forked() { return fail(Code::kForked, "made before fork()"); }
+
+}  // namespace
+
+Result<std::uint64_t> Queue::put(std::string_view body, const PutOptions& options) {
+    return session::put_under(*impl_, body, {}, options);
+}
+
+Result<std::uint64_t> session::put_under(Queue::Impl& queue, std::string_view body, Under under,
+                                         const PutOptions& options) {
+    auto* puts = puts_of(queue);
+    return puts != nullptr ? puts->put(body, under, options) : forked();
+}
+
+Result<Ticket> Queue::put_async(std::string_view body, const PutOptions& options) {
+    auto* puts = puts_of(*impl_);
+    return puts != nullptr ? puts->put_async(body, options) : forked();
+}
+
+Result<std::uint64_t> Queue::wait(Ticket ticket, Millis timeout) {
+    auto* puts = puts_of(*impl_);
+    return puts != nullptr ? puts->wait(ticket, timeout) : forked();
+}
+
+Result<void> Queue::flush(Millis timeout) {
+    auto* puts = puts_of(*impl_);
+    return puts != nullptr ? puts->flush(timeout) : forked();
+}
+
+void Queue::on_confirm(std::function<void(const Confirmed&)> callback) {
+    if (auto* puts = puts_of(*impl_)) puts->on_confirm(std::move(callback));
+}
+
+Result<std::vector<Confirmed>> Queue::put_many(std::span<const std::string_view> bodies, const PutOptions& options) {
+    auto* puts = puts_of(*impl_);
+    return puts != nullptr ? puts->put_many(bodies, options) : forked();
+}
+
+}  // namespace telpher
