@@ -86,6 +86,14 @@ protected:
         log_.reset();
         files_.kill_process();
     }
+    /// An empty folder again, durably.
+    void start_over() {
+        log_.reset();
+        files_.clear_faults();
+        ASSERT_TRUE(files_.sync_dir(kTestDir));
+        const auto names = files_.list(kTestDir);
+        for (const std::string& name : *names) files_.lose(join_path(kTestDir, name));
+    }
     static std::string path(std::uint64_t number) {
         return join_path(kTestDir, file_name(SegmentId(number), kSegmentSuffix));
     }

@@ -1,0 +1,227 @@
+// Rolling, dropping and recycling segments: what goes, in which order, and what a crash in the middle leaves.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "broker/log/record.h"
+#include "tests/unit/broker/log/log_fixture.h"
+
+namespace telpher::log {
+namespace {
+
+using Files = test::FaultyFileSystem;
+
+class ReclaimTest : public LogFixture {
+protected:
+    std::size_t files_ending(const std::string& suffix) {
+        const auto names = *files_.list(kTestDir);
+        return static_cast<std::size_t>(
+            std::count_if(names.begin(), names.end(), [&](const std::string& name) { return name.ends_with(suffix); }));
+    }
+    void drop_all() {
+        log_->reclaim();
+        commit();
+    }
+    std::uint64_t salt_of(std::uint64_t segment) { return decode_segment_header(files_.contents(path(segment)))->salt; }
+};
+
+TEST_F(ReclaimTest, TheSegmentAppendedToStays) {
+    must_open();
+    commit(batch("settled at once"));
+    EXPECT_EQ(log_->reclaim(), 0U);
+    fill_to(SegmentId(2));
+    EXPECT_EQ(log_->reclaim(), 1U);
+    EXPECT_EQ(log_->reclaim(), 0U);
+}
+
+TEST_F(ReclaimTest, SegmentsGoOldestFirst) {
+    must_open();
+    fill_to(SegmentId(1));
+    log_->add_live(SegmentId(1), 2);
+    fill_to(SegmentId(4));
+    EXPECT_EQ(log_->reclaim(), 0U)
+        << "segments 2 and 3 hold nothing live, but the settles of segment 1's messages may be there";
+    log_->drop_live(SegmentId(1), 1);
+    EXPECT_EQ(log_->reclaim(), 0U);
+    log_->drop_live(SegmentId(1), 1);
+    EXPECT_EQ(log_->reclaim(), 3U);
+    commit();
+    EXPECT_EQ(files_ending(".seg"), 1U);
+}
+
+TEST_F(ReclaimTest, ASegmentWaitsForTheSnapshotBehindIt) {
+    must_open();
+    fill_to(SegmentId(1));
+    while (!log_->needs_roll(4, 1000)) commit(batch(std::string(1000, 'f')));
+    append(batch(std::string(1000, 'f')));
+    EXPECT_EQ(log_->reclaim(), 0U) << "segment 2 is not committed";
+    commit();
+    EXPECT_EQ(log_->reclaim(), 1U);
+}
+
+TEST_F(ReclaimTest, ASegmentStaysUntilWhatEmptiedItIsDurable) {
+    must_open();
+    fill_to(SegmentId(2));
+    append({Kind::kSettle, QueueId(7), "settles segment 1", Slice()});
+    EXPECT_EQ(log_->reclaim(), 1U);
+    EXPECT_TRUE(log_->flush());
+    EXPECT_EQ(files_ending(".seg"), 2U);
+    EXPECT_EQ(log_->committer().do_work(), 1U);
+    EXPECT_EQ(files_ending(".seg"), 2U) << "the settle is committed, the drop is the next thing to do";
+    log_->committer().do_work();
+    EXPECT_EQ(files_ending(".seg"), 1U);
+}
+
+TEST_F(ReclaimTest, DroppedSegmentsBecomeTheNextOnes) {
+    must_open();
+    fill_to(SegmentId(3));
+    drop_all();
+    EXPECT_EQ(files_ending(".spare"), 2U);
+    EXPECT_TRUE(log_->has_spare());
+    EXPECT_EQ(log_->segment_count(), 3U);
+    const auto created = files_.count(Files::Op::kCreate);
+    const auto allocated = files_.count(Files::Op::kAllocate);
+    for (std::uint64_t next = 4; next < 30; ++next) {
+        fill_to(SegmentId(next));
+        drop_all();
+    }
+    EXPECT_EQ(files_.count(Files::Op::kCreate), created) << "in steady state no file is made";
+    EXPECT_EQ(files_.count(Files::Op::kAllocate), allocated);
+    EXPECT_EQ(log_->segment_count(), 3U);
+    crash();
+    must_open();
+    EXPECT_EQ(replayed_.front().kind, Kind::kSnapshot);
+    EXPECT_EQ(replayed_.front().position.segment, SegmentId(29));
+}
+
+TEST_F(ReclaimTest, SparesAreBounded) {
+    must_open();
+    fill_to(SegmentId(6));
+    drop_all();
+    EXPECT_EQ(files_ending(".spare"), options().spare_segments_max);
+    EXPECT_EQ(files_ending(".seg"), 1U);
+    EXPECT_EQ(log_->segment_count(), 3U);
+}
+
+TEST_F(ReclaimTest, EachLifeOfAFileHasItsOwnSalt) {
+    must_open();
+    std::set<std::uint64_t> salts;
+    for (std::uint64_t next = 1; next < 20; ++next) {
+        fill_to(SegmentId(next));
+        EXPECT_TRUE(salts.insert(salt_of(next)).second);
+        drop_all();
+        if (next % 3 == 0) {
+            crash();
+            must_open();  // with the same seed
+        }
+    }
+}
+
+TEST_F(ReclaimTest, OldRecordsOfARecycledFileAreNotRead) {
+    must_open();
+    fill_to(SegmentId(2));
+    drop_all();
+    // The same sizes as in segment 1, so that its old records lie exactly behind the new ones.
+    while (!log_->needs_roll(4, 1000)) commit(batch(std::string(1000, 'f')));
+    const Appended last = commit(batch(std::string(1000, 'n')));
+    ASSERT_EQ(last.body.segment, SegmentId(3));
+    const auto bytes = files_.contents(path(3));
+    const auto stale = decode_record_header(Bytes(bytes).subspan(last.body.at + 1000 + 4));
+    ASSERT_TRUE(stale) << "the test wants a whole stale header there";
+    crash();
+    must_open();
+    EXPECT_EQ(log_->recovery().last, last.lsn);
+    EXPECT_EQ(log_->recovery().torn_bytes, 0U);
+}
+
+TEST_F(ReclaimTest, ADropCutShortIsFinishedByTheNextStart) {
+    for (const auto op : {Files::Op::kRename, Files::Op::kRemove, Files::Op::kSyncDir}) {
+        for (std::uint64_t seed = 0; seed < 20; ++seed) {
+            start_over();
+            must_open();
+            fill_to(SegmentId(6));
+            log_->reclaim();
+            log_->flush();
+            files_.die_at_nth(op, 1 + seed % 2);
+            log_->committer().do_work();
+            log_.reset();
+            files_.clear_faults();
+            files_.power_cut(seed);
+            must_open();
+            EXPECT_EQ(replayed_.front().kind, Kind::kSnapshot);
+            EXPECT_EQ(replayed_.front().position.segment, SegmentId(6)) << seed;
+            EXPECT_EQ(files_ending(".seg"), 1U);
+        }
+    }
+}
+
+TEST_F(ReclaimTest, ARecyclingCutShortLosesNothing) {
+    for (const auto op :
+         {Files::Op::kRename, Files::Op::kOpen, Files::Op::kWrite, Files::Op::kSync, Files::Op::kSyncDir}) {
+        for (std::uint64_t seed = 0; seed < 20; ++seed) {
+            start_over();
+            must_open();
+            fill_to(SegmentId(2));
+            drop_all();
+            while (!log_->needs_roll(4, 1000)) commit(batch(std::string(1000, 'f')));
+            const Lsn committed = log_->committed_lsn();
+            append(batch(std::string(1000, 'n')));
+            log_->flush();
+            files_.die_at_nth(op, 1 + seed % 2);
+            log_->committer().do_work();
+            log_.reset();
+            files_.clear_faults();
+            files_.power_cut(seed);
+            must_open();
+            EXPECT_GE(log_->committed_lsn(), committed);
+            EXPECT_EQ(files_ending(".tmp"), 0U);
+            commit(batch("goes on"));
+            EXPECT_FALSE(log_->failed());
+        }
+    }
+}
+
+TEST_F(ReclaimTest, SparesOfAnotherSizeAreRemoved) {
+    must_open();
+    fill_to(SegmentId(3));
+    drop_all();
+    crash();
+    LogOptions larger = options();
+    larger.segment_bytes = 2 * kTestSegmentBytes;
+    ASSERT_TRUE(open(larger));
+    EXPECT_EQ(files_ending(".spare"), 0U);
+    fill_to(SegmentId(4));
+    EXPECT_EQ(files_.contents(path(3)).size(), kTestSegmentBytes);
+    EXPECT_EQ(files_.contents(path(4)).size(), 2 * kTestSegmentBytes);
+}
+
+TEST_F(ReclaimTest, ASpareIsPreparedWhenIdle) {
+    must_open();
+    commit(batch("little"));
+    for (int i = 0; i < 10; ++i) log_->committer().do_work();
+    EXPECT_FALSE(log_->has_spare()) << "an idle log takes no second segment";
+    while (log_->last_lsn() < Lsn(10)) commit(batch(std::string(1000, 'f')));
+    for (int i = 0; i < 10; ++i) log_->committer().do_work();
+    EXPECT_TRUE(log_->has_spare());
+    EXPECT_EQ(log_->segment_count(), 2U);
+    const auto created = files_.count(Files::Op::kCreate);
+    fill_to(SegmentId(2));
+    EXPECT_EQ(files_.count(Files::Op::kCreate), created);
+}
+
+TEST_F(ReclaimTest, NoRoomForASpareIsNoFailure) {
+    must_open();
+    while (append(batch(std::string(1000, 'f'))).lsn < Lsn(10)) {
+    }
+    files_.fail_nth(Files::Op::kAllocate, 2, Code::kDiskFull);
+    commit();
+    log_->committer().do_work();
+    EXPECT_FALSE(log_->failed());
+    EXPECT_FALSE(log_->has_spare());
+    EXPECT_EQ(files_ending(".spare"), 0U) << "the file that did not fit is gone again";
+}
+
+}  // namespace
+}  // namespace telpher::log
