@@ -1,0 +1,15 @@
+// The commands of `telpher`, in groups. Each add_ function registers its commands with the program, which must outlive
+// the parse; the flags live as long as the program.
+#pragma once
+
+#include "proto/command/program.h"
+
+namespace telpher::cli {
+
+void add_message_commands(command::Program& program);  ///< put, get, run, peek
+void add_end_commands(command::Program& program);      ///< join, seal, reopen
+void add_queue_commands(command::Program& program);    ///< queue create|ls|show|set|rm|pause|resume
+void add_status_command(command::Program& program);    ///< status
+void add_bench_command(command::Program& program);     ///< bench
+
+}  // namespace telpher::cli
