@@ -61,10 +61,9 @@ std::uint64_t Queue::State::serve(ConsumerId consumer, std::uint64_t want, Insta
         const auto ready = credit.left() ? ledger.first_ready(true) : std::nullopt;
         if (!ready) break;
         const BatchIndex::Place place = ledger.place(ready->range);
-        // At least one message, whatever it weighs: a byte limit smaller than a message must not stop the consumer for
+        // Up to the message that uses the bytes up: a byte limit smaller than a message must not stop the consumer for
         // ever.
-        const std::uint64_t fit =
-            std::max<std::uint64_t>(1, place.mean.fitting(place.index, credit.bytes_max - credit.bytes));
+        const std::uint64_t fit = place.mean.reaching(place.index, credit.bytes_max - credit.bytes);
         const std::uint64_t count =
             std::min({want - given, place.range.count, credit.messages_max - credit.messages, fit});
         const Range range{place.range.first, count};

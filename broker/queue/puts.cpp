@@ -32,12 +32,13 @@ std::uint32_t Queue::State::fitting(const Line::Ticket& ticket) const {
     const std::uint64_t left = ticket.left();
     if (options.max_bytes == 0) return static_cast<std::uint32_t>(std::min(left, room));
     const bool drops = options.on_full == OnFull::kDropOldest;
-    const std::uint64_t bytes = drops ? ledger.leased_bytes() : ledger.bytes();
-    const std::uint64_t fit = ticket.mean.fitting(ticket.taken, minus(options.max_bytes, bytes));
-    if (fit > 0) return static_cast<std::uint32_t>(std::min({left, room, fit}));
     // A message larger than the whole bound would wait for ever: it goes in alone.
     const std::uint64_t stays = drops ? ledger.leased() + ledger.held() : ledger.live();
-    return stays == 0 ? 1 : 0;
+    const std::uint32_t alone = stays == 0 ? 1 : 0;
+    const std::uint64_t bytes = drops ? ledger.leased_bytes() : ledger.bytes();
+    if (bytes > options.max_bytes) return alone;
+    const std::uint64_t fit = ticket.mean.fitting(ticket.taken, options.max_bytes - bytes);
+    return fit > 0 ? static_cast<std::uint32_t>(std::min({left, room, fit})) : alone;
 }
 
 std::optional<TicketId> Queue::State::deadlocked() const {

@@ -252,6 +252,10 @@ public:
     /// Replaces the counters: for what replay cannot count (nacked, redelivered, lost), and a memory queue that starts
     /// empty.
     void restore_counters(const Counters& counters);
+    void restore_sealed(bool sealed);                                       ///< A seal or a reopening in the log.
+    void restore_nacked(std::uint64_t messages);                            ///< Adds to the counter.
+    /// A memory queue starts empty, with message ids from `next` on.
+    void restore_empty(Offset next);
 
 private:
     struct State;

@@ -53,4 +53,21 @@ void Queue::restore_finish(Offset mark, Instant hold_until, Instant now) {
 
 void Queue::restore_counters(const Counters& counters) { state_->counters = counters; }
 
+void Queue::restore_sealed(bool sealed) {
+    if (sealed) {
+        state_->line.restore_sealed();
+    } else {
+        state_->line.reopen();
+    }
+}
+
+void Queue::restore_nacked(std::uint64_t messages) { state_->counters.nacked += messages; }
+
+void Queue::restore_empty(Offset next) {
+    TELPHER_CHECK(state_->ledger.live() == 0 && next >= state_->ledger.next_offset());
+    state_->ledger.restore_next(next);
+    state_->ledger.make_visible(next);
+    state_->delivered_mark = next;
+}
+
 }  // namespace telpher::queue

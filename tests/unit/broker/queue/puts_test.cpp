@@ -179,6 +179,14 @@ TEST_F(Puts, a_message_larger_than_the_byte_bound_goes_into_an_empty_queue_alone
     EXPECT_EQ(admit(500)->count, 1U);
 }
 
+TEST_F(Puts, weightless_messages_wait_too_while_the_bytes_are_over_the_bound) {
+    make({.max_bytes = 100});
+    put(2, 100);
+    queue().set_options({.max_bytes = 99});
+    offer(1, 0);
+    EXPECT_FALSE(admit());
+}
+
 TEST_F(Puts, drop_oldest_makes_room_in_bytes) {
     make({.max_bytes = 100, .on_full = OnFull::kDropOldest});
     put(10, 100);
