@@ -1,0 +1,373 @@
+#include "history.h"
+
+#include <algorithm>
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+#include "queue_fixture.h"
+
+namespace telpher::queue {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Where = ReferenceQueue::Where;
+
+template <class T>
+void same(const T& got, const T& want, const char* what) {
+    if (!(got == want)) {
+        throw std::runtime_error(std::string(what) + ": got " + testing::PrintToString(got) + ", want " +
+                                 testing::PrintToString(want));
+    }
+}
+
+}  // namespace
+
+Options History::options(Choices& choices) {
+    Options options;
+    options.maxsize = choices.below(12) + 1;
+    options.max_bytes = choices.one_in(3) ? choices.below(60) + 1 : 0;
+    const std::uint64_t policy = choices.below(4);
+    options.on_full = policy < 2 ? OnFull::kBlock : policy == 2 ? OnFull::kReject : OnFull::kDropOldest;
+    options.lease_ms = choices.one_in(2) ? 20 : 0;
+    return options;
+}
+
+Options History::first_options(Choices choices) { return options(choices); }
+
+ConsumerId History::some_consumer(Choices& choices) const {
+    const auto& all = reference_.consumers;
+    if (all.empty() || choices.one_in(16)) return ConsumerId(choices.below(consumers_ + 2));
+    return std::next(all.begin(), static_cast<std::ptrdiff_t>(choices.below(all.size())))->first;
+}
+
+/// Mostly a range that somebody has or had; sometimes nonsense.
+auto History::target(Choices& choices) const -> Target {
+    const std::uint64_t next = reference_.messages.size();
+    std::vector<std::uint64_t> likely;
+    for (std::uint64_t at = 0; at < next; ++at) {
+        if (reference_.messages[at].in_hands()) likely.push_back(at);
+    }
+    const bool wild = likely.empty() || choices.one_in(5);
+    const std::uint64_t first = wild ? choices.below(next + 3) : likely[choices.below(likely.size())];
+    Target target{some_consumer(choices), {Offset(first), choices.below(4) + 1}, 1};
+    if (first < next) {
+        const auto& message = reference_.messages[first];
+        if (!choices.one_in(8) && message.where == Where::kLeased) target.consumer = message.consumer;
+        target.delivery = message.tries.deliveries + (message.where == Where::kHeld ? 1 : 0);
+    }
+    if (choices.one_in(10)) target.delivery = static_cast<std::uint32_t>(choices.below(4));
+    if (choices.one_in(12)) target.range.count = choices.one_in(2) ? 1ULL << 60 : UINT64_MAX;
+    return target;
+}
+
+void History::offer(Choices& choices) {
+    const auto count = static_cast<std::uint32_t>(choices.one_in(3) ? choices.below(16) + 1 : choices.below(2) + 1);
+    std::optional<Range> under;
+    if (choices.one_in(3)) under = Range{target(choices).range.first, 1};
+    // Sometimes one that came earlier but had to wait behind its producer's first.
+    tickets_ += 2;
+    TicketId ticket(tickets_);
+    if (choices.one_in(6) && tickets_ > 4 && !reference_.line.contains(TicketId(tickets_ - 5))) {
+        ticket = TicketId(tickets_ - 5);
+    }
+    const Put put{ticket, count, choices.below(count * 10), under};
+    same(queue_->offer(put), reference_.offer(put), "offer");
+}
+
+void History::admit(Choices& choices) {
+    const bool all = !choices.one_in(3);
+    const bool odd_bytes = choices.one_in(4);
+    do {
+        same(queue_->next_admission(), reference_.next_admission(), "next admission");
+        const auto got = queue_->admit_next();
+        const auto want = reference_.admit_next();
+        same(got.has_value(), want.has_value(), "admission");
+        if (!got) return;
+        same(std::tuple(got->ticket, got->count, got->refused, got->finished),
+             std::tuple(want->ticket, want->count, want->refused, want->finished), "admission");
+        same(got->dropped, want->dropped, "dropped");
+        if (got->refused != Code::kOk) continue;
+        same(got->first, want->first, "first offset");
+        const Range range{got->first, got->count};
+        std::uint64_t bytes = 0;
+        for (std::uint64_t at = got->first.value(); at < range.end().value(); ++at)
+            bytes += reference_.messages[at].bytes;
+        if (odd_bytes) bytes += choices.below(5);
+        queue_->stored(BatchRef(++batches_), range, bytes);
+        reference_.stored(batches_, range, bytes);
+        log(got->dropped, Record::kDropped);
+        log_.push_back({Record::kBatch, range, batches_, bytes, {}, {}});
+        live_[batches_] = range.count;
+    } while (all);
+}
+
+void History::make_visible(Choices& choices) {
+    const std::uint64_t next = reference_.messages.size();
+    reference_.visible = choices.one_in(3) ? reference_.visible + choices.below(next - reference_.visible + 1) : next;
+    queue_->make_visible(Offset(reference_.visible));
+}
+
+void History::attach(Choices& choices) {
+    if (reference_.consumers.size() >= 3) return;
+    const ConsumerId id(++consumers_);
+    queue_->attach(id);
+    reference_.consumers[id] = {};
+    if (choices.one_in(4)) return;
+    queue_->set_credit(id, 100, 10'000);
+    reference_.consumers[id] = {0, 0, 100, 10'000};
+}
+
+void History::detach(Choices& choices) {
+    const ConsumerId id = some_consumer(choices);
+    if (!reference_.consumers.contains(id)) return;
+    const auto returned = queue_->detach(id);
+    same(returned, reference_.detach(id), "returned by detach");
+    log(returned, Instant{});
+}
+
+void History::set_credit(Choices& choices) {
+    const ConsumerId id = some_consumer(choices);
+    if (!reference_.consumers.contains(id)) return;
+    auto& credit = reference_.consumers.at(id);
+    const std::uint64_t messages = credit.messages + choices.below(20);
+    const std::uint64_t bytes = credit.bytes + choices.below(200);
+    queue_->set_credit(id, messages, bytes);
+    credit.messages_max = std::max(credit.messages_max, messages);
+    credit.bytes_max = std::max(credit.bytes_max, bytes);
+}
+
+void History::deliver(Choices& choices) {
+    const std::uint64_t most = choices.one_in(3) ? choices.below(5) : 1000;
+    std::vector<Grant> grants;
+    queue_->deliver(now_, most, grants);
+    std::vector<ReferenceQueue::Given> given;
+    for (const Grant& grant : grants) {
+        std::uint64_t bytes = 0;
+        for (std::uint32_t i = 0; i < grant.range.count; ++i) {
+            const std::uint64_t offset = grant.range.first.value() + i;
+            given.push_back({grant.consumer.value(), offset, grant.batch.value(), grant.index + i, grant.tries,
+                             reference_.messages.at(offset).bytes});
+            bytes += given.back().bytes;
+        }
+        same(grant.bytes, bytes, "bytes of a grant");
+    }
+    same(given == reference_.deliver(now_, most), true, "grants");
+}
+
+void History::settle(Choices& choices) {
+    const auto [consumer, range, delivery] = target(choices);
+    const std::uint64_t kind = choices.below(6);
+    const Verdict verdict = kind < 4 ? Verdict::kAck : kind < 5 ? Verdict::kNack : Verdict::kRelease;
+    const Duration delay = choices.one_in(2) ? milliseconds(10 + choices.below(30)) : milliseconds(0);
+    const auto got = queue_->settle(consumer, range, delivery, verdict, now_, delay);
+    const auto want = reference_.settle(consumer, range, delivery, verdict, now_, delay);
+    same(got.count, want.count, "settled");
+    same(got.done, want.done, "done");
+    same(got.returned, want.returned, "returned by settle");
+    same(got.due.ns, want.due.ns, "due");
+    same(got.lost, want.lost, "lost");
+    same(got.repeated, want.repeated, "repeated");
+    log(got.done, Record::kDone);
+    log(got.returned, got.due == now_ ? Instant{} : got.due);
+}
+
+void History::extend(Choices& choices) {
+    const auto [consumer, range, delivery] = target(choices);
+    const Duration lease = milliseconds(choices.below(60));
+    same(queue_->extend(consumer, range, delivery, now_, lease),
+         reference_.extend(consumer, range, delivery, now_, lease), "lost by extend");
+}
+
+void History::claim(Choices& choices) {
+    const auto [consumer, range, delivery] = target(choices);
+    if (!reference_.consumers.contains(consumer)) return;
+    const bool all = choices.one_in(3);
+    if (all) {
+        queue_->claim_begin(consumer);
+        reference_.claim_begin(consumer);
+    }
+    same(queue_->claim(consumer, range, delivery, now_), reference_.claim(consumer, range, delivery, now_),
+         "not claimed");
+    if (!all) return;
+    if (choices.one_in(2)) deliver(choices);
+    const auto returned = queue_->claim_end(consumer);
+    same(returned, reference_.claim_end(consumer), "returned by claim");
+    log(returned, Instant{});
+}
+
+void History::advance(Choices& choices) {
+    now_ = now_ + milliseconds(choices.below(30));
+    const auto returned = queue_->run_timers(now_);
+    same(returned, reference_.run_timers(now_), "returned by time");
+    log(returned, Instant{});
+}
+
+void History::seal(Choices& choices) {
+    if (!choices.one_in(3)) {
+        queue_->reopen();
+        reference_.reopen();
+        return;
+    }
+    const bool was_sealed = queue_->sealed();
+    same(queue_->seal(), reference_.seal(), "seal");
+    if (!was_sealed && queue_->sealed()) same(queue_->take_sealed_now(), true, "sealed now");
+}
+
+void History::change(Choices& choices) {
+    if (choices.one_in(2)) {
+        reference_.paused = choices.one_in(8);
+        queue_->pause(reference_.paused);
+        return;
+    }
+    reference_.options = options(choices);
+    queue_->set_options(reference_.options);
+}
+
+void History::cancel(Choices& choices) {
+    const TicketId ticket(choices.below(tickets_ + 1));
+    same(queue_->cancel(ticket), reference_.cancel(ticket), "cancelled");
+}
+
+void History::look(Choices& choices) {
+    const std::uint64_t most = choices.below(6) + 1;
+    std::vector<ReferenceQueue::Given> asked;
+    for (const Grant& grant : queue_->recall(most)) {
+        for (std::uint32_t i = 0; i < grant.range.count; ++i) {
+            const std::uint64_t offset = grant.range.first.value() + i;
+            asked.push_back({grant.consumer.value(), offset, grant.batch.value(), grant.index + i, grant.tries,
+                             reference_.messages.at(offset).bytes});
+        }
+    }
+    std::ranges::sort(asked, std::greater(), [](const auto& given) { return given.offset; });
+    same(asked == reference_.recall(most), true, "recall");
+
+    std::uint64_t at = choices.below(reference_.messages.size() + 1);
+    std::uint64_t left = most;
+    const auto skip_gone = [&] {
+        while (at < reference_.visible && !reference_.messages[at].live()) ++at;
+    };
+    for (const auto& peeked : queue_->peek(Offset(at), most)) {
+        for (std::uint32_t i = 0; i < peeked.range.count; ++i, ++at, --left) {
+            skip_gone();
+            const auto& message = reference_.messages.at(at);
+            const auto state = message.in_hands()               ? Queue::Peeked::kLeased
+                               : message.where == Where::kReady ? Queue::Peeked::kReady
+                                                                : Queue::Peeked::kDelayed;
+            same(std::tuple(peeked.range.first.value() + i, peeked.batch.value(), peeked.index + i, peeked.tries,
+                            peeked.state),
+                 std::tuple(at, message.batch, message.index, message.tries, state), "peeked");
+        }
+    }
+    skip_gone();
+    same(left == 0 || at >= reference_.visible, true, "all peeked");
+}
+
+void History::replay(Queue& queue, const Record& record) {
+    switch (record.kind) {
+        case Record::kBatch:
+            return queue.restore_batch(BatchRef(record.batch), record.range, record.bytes);
+        case Record::kDone:
+            return queue.restore_done(record.range, false);
+        case Record::kDropped:
+            return queue.restore_done(record.range, true);
+        case Record::kReturned:
+            return queue.restore_returned(record.range, record.tries, record.due);
+    }
+}
+
+/// A new queue from the log; and from any prefix of it a queue that keeps its bound.
+void History::restart(Choices& choices) {
+    if (choices.one_in(2)) mark_ = std::max(mark_, queue_->delivered_mark());
+    Queue cut(reference_.options);
+    const std::uint64_t records = choices.below(log_.size() + 1);
+    for (std::uint64_t i = 0; i < records; ++i) replay(cut, log_[i]);
+    cut.restore_finish(mark_, now_);
+    cut.check_all();
+    same(cut.counters().high_water <= maxsize_ever_, true, "bound of a prefix");
+
+    const bool sealed = queue_->sealed();
+    queue_ = std::make_unique<Queue>(reference_.options);
+    queue_->restore(0, sealed, reference_.paused, {});
+    for (const Record& record : log_) replay(*queue_, record);
+    const Instant hold_end = now_ + milliseconds(15);
+    queue_->restore_finish(mark_, hold_end, now_);
+    queue_->make_visible(queue_->next_offset());
+    reference_.restart(mark_, hold_end, now_);
+    const Counters& counted = queue_->counters();
+    const Counters& known = reference_.counters;
+    same(std::tuple(counted.put, counted.acked, counted.dropped, counted.high_water),
+         std::tuple(known.put, known.acked, known.dropped, known.high_water), "replayed counters");
+    queue_->restore_counters(known);
+    live_.clear();
+    for (const Record& record : log_) {
+        if (record.kind == Record::kBatch) live_[record.batch] = record.range.count;
+    }
+}
+
+void History::check_freed() {
+    for (const Freed& freed : queue_->take_freed()) {
+        same(live_.at(freed.batch.value()) >= freed.messages, true, "freed at most what lived");
+        live_[freed.batch.value()] -= freed.messages;
+        same(freed.empty, live_[freed.batch.value()] == 0, "empty");
+        if (freed.empty) live_.erase(freed.batch.value());
+    }
+    std::uint64_t live = 0;
+    for (const auto& [batch, count] : live_) live += count;
+    same(live, reference_.live(), "live in the log's accounting");
+}
+
+void History::check() {
+    const Queue& queue = *queue_;
+    queue.check_all();
+    same(std::tuple(queue.ready(), queue.leased(), queue.delayed(), queue.bytes()),
+         std::tuple(reference_.count(Where::kReady), reference_.in_hands(), reference_.count(Where::kDelayed),
+                    reference_.bytes()),
+         "ready, leased, delayed, bytes");
+    const auto counters = [](const Counters& c) {
+        return std::tuple(c.put, c.acked, c.nacked, c.redelivered, c.dropped, c.rejected, c.high_water);
+    };
+    same(counters(queue.counters()), counters(reference_.counters), "counters");
+    same(std::tuple(queue.room(), queue.waiters(), queue.floor().value(), queue.delivered_mark().value()),
+         std::tuple(reference_.room(), reference_.line.size(), reference_.floor(), reference_.delivered_mark),
+         "room, waiters, floor, delivered mark");
+    same(queue.next_due().ns, reference_.next_due().ns, "next due");
+    same(queue.next_admission(), reference_.next_admission(), "next admission");
+    const bool idle = reference_.live() == 0 && reference_.line.empty();
+    same(std::tuple(queue.sealed(), queue.idle(), queue.drained()),
+         std::tuple(reference_.sealed(), idle, idle && reference_.sealed()), "sealed, idle, drained");
+    same(queue.counters().high_water <= maxsize_ever_, true, "bound");
+    check_freed();
+}
+
+void History::step(std::uint64_t command) {
+    struct Weighed {
+        void (History::*command)(Choices&);
+        std::uint64_t weight;
+    };
+    static constexpr Weighed kCommands[] = {
+        {&History::offer, 16},   {&History::admit, 16},  {&History::make_visible, 16}, {&History::attach, 10},
+        {&History::deliver, 20}, {&History::settle, 36}, {&History::set_credit, 8},    {&History::advance, 6},
+        {&History::detach, 2},   {&History::extend, 3},  {&History::claim, 6},         {&History::seal, 2},
+        {&History::change, 2},   {&History::cancel, 2},  {&History::look, 3},          {&History::restart, 2},
+    };
+    static constexpr std::uint64_t kWeights = [] {
+        std::uint64_t sum = 0;
+        for (const Weighed& weighed : kCommands) sum += weighed.weight;
+        return sum;
+    }();
+    maxsize_ever_ = std::max(maxsize_ever_, reference_.options.maxsize);
+    Choices choices(command);
+    std::uint64_t chosen = choices.below(kWeights);
+    for (const Weighed& weighed : kCommands) {
+        if (chosen < weighed.weight) {
+            (this->*weighed.command)(choices);
+            break;
+        }
+        chosen -= weighed.weight;
+    }
+    check();
+}
+
+}  // namespace telpher::queue

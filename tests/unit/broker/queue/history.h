@@ -1,0 +1,102 @@
+// A random history of a queue: each command is done to a Queue and to a ReferenceQueue, a log of the outcomes is kept
+// as a shard would, and a restart makes a new Queue from that log. Any difference throws. For one test.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "broker/queue/queue.h"
+#include "reference_queue.h"
+
+namespace telpher::queue {
+
+/// A number to take decisions from, a few bits at a time. Smaller numbers are simpler commands, so that shrinking
+/// works.
+class Choices {
+public:
+    explicit Choices(std::uint64_t bits) : bits_(bits) {}
+    std::uint64_t below(std::uint64_t bound) {
+        const std::uint64_t choice = bits_ % bound;
+        bits_ /= bound;
+        return choice;
+    }
+    bool one_in(std::uint64_t n) { return below(n) == n - 1; }
+
+private:
+    std::uint64_t bits_;
+};
+
+class History {
+public:
+    explicit History(std::uint64_t start) : reference_(first_options(Choices(start))) {
+        queue_ = std::make_unique<Queue>(reference_.options);
+    }
+
+    void step(std::uint64_t command);
+
+private:
+    static Options first_options(Choices choices);
+    static Options options(Choices& choices);
+
+    // Commands.
+    void offer(Choices& choices);
+    void admit(Choices& choices);
+    void make_visible(Choices& choices);
+    void attach(Choices& choices);
+    void detach(Choices& choices);
+    void set_credit(Choices& choices);
+    void deliver(Choices& choices);
+    void settle(Choices& choices);
+    void extend(Choices& choices);
+    void claim(Choices& choices);
+    void advance(Choices& choices);
+    void seal(Choices& choices);
+    void change(Choices& choices);
+    void look(Choices& choices);
+    void cancel(Choices& choices);
+    void restart(Choices& choices);
+
+    // What to do it with.
+    ConsumerId some_consumer(Choices& choices) const;
+    struct Target {
+        ConsumerId consumer;
+        Range range;
+        std::uint32_t delivery;
+    };
+    Target target(Choices& choices) const;
+
+    // The log, as a shard would write it.
+    struct Record {
+        enum Kind { kBatch, kDone, kDropped, kReturned } kind;
+        Range range;
+        std::uint64_t batch = 0;
+        std::uint64_t bytes = 0;
+        Tries tries;
+        Instant due;
+    };
+    void log(const std::vector<Range>& ranges, Record::Kind kind) {
+        for (const Range& range : ranges) log_.push_back({kind, range, 0, 0, {}, {}});
+    }
+    void log(const std::vector<ReturnedRange>& returned, Instant due) {
+        for (const auto& [range, tries] : returned) log_.push_back({Record::kReturned, range, 0, 0, tries, due});
+    }
+    static void replay(Queue& queue, const Record& record);
+
+    void check();
+    void check_freed();
+
+    ReferenceQueue reference_;
+    std::unique_ptr<Queue> queue_;
+    std::vector<Record> log_;
+    std::map<std::uint64_t, std::uint64_t> live_;  // messages of each batch, as the log's accounting has it
+    std::uint64_t maxsize_ever_ = 0;
+    Offset mark_;
+    Instant now_{1'000'000'000};
+    std::uint64_t tickets_ = 0;
+    std::uint64_t consumers_ = 0;
+    std::uint64_t batches_ = 0;
+};
+
+}  // namespace telpher::queue
