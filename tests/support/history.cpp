@@ -90,7 +90,7 @@ void HistoryWriter::record(std::span<Event> events) {
     std::string lines;
     for (Event& event : events) {
         event.time_ns = system_clock().now().ns;
-        event.who = who_;
+        if (event.who.empty()) event.who = who_;
         lines += to_line(event) + "\n";
     }
     if (::write(fd_, lines.data(), lines.size()) != static_cast<ssize_t>(lines.size())) {

@@ -51,7 +51,8 @@ public:
     HistoryWriter& operator=(const HistoryWriter&) = delete;
     ~HistoryWriter();
 
-    /// Stamps the events with the time and with `who`, and appends them. Throws std::runtime_error if the disk is full.
+    /// Stamps the events with the time, and with the writer's name where `who` is empty, and appends them. Throws
+    /// std::runtime_error if the disk is full.
     void record(std::span<Event> events);
     void record(Event event) { record(std::span(&event, 1)); }
 
