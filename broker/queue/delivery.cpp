@@ -24,6 +24,15 @@ std::vector<ReturnedRange> Queue::detach(ConsumerId consumer) {
     return returned;
 }
 
+void Queue::hold(ConsumerId consumer, Instant until) {
+    State& state = *state_;
+    for (const Segment& lease : state.ledger.leases(consumer)) {
+        const Tries& tries = lease.standing.tries;
+        state.ledger.move(lease, Standing::held({tries.deliveries - 1, tries.attempts}, until));
+    }
+    state.consumers.detach(consumer);
+}
+
 void Queue::set_credit(ConsumerId consumer, std::uint64_t messages, std::uint64_t bytes) {
     state_->consumers.raise(consumer, messages, bytes);
 }

@@ -12,7 +12,7 @@ Standing standing(Where where, const Tries& tries) { return {where, tries}; }
 Standing standing(Where, const Lease& lease) {
     return {Where::kLeased, lease.tries, lease.consumer, lease.deadline, lease.unclaimed};
 }
-Standing standing(Where, const Delay& delay) { return Standing::delayed(delay.tries, delay.due); }
+Standing standing(Where where, const Delay& delay) { return {where, delay.tries, {}, delay.due}; }
 
 /// The run of `map` at `at`, cut to [at, end); if there is none, `end` becomes the start of the next one.
 template <class Map>
@@ -70,11 +70,10 @@ Range Ledger::admit(std::uint64_t count, std::uint64_t bytes) {
 }
 
 void Ledger::stored(BatchRef batch, Range range, std::uint64_t bytes) {
-    TELPHER_CHECK(pending());
-    TELPHER_CHECK(range == pending_);
+    TELPHER_CHECK(range.first == pending_.first && range.count > 0 && range.count <= pending_.count);
     batches_.add(batch, range, bytes);
-    pending_ = {};
-    pending_bytes_ = 0;
+    pending_ = {range.end(), pending_.count - range.count};
+    pending_bytes_ = pending() ? pending_bytes_ - std::min(bytes, pending_bytes_) : 0;
 }
 
 void Ledger::make_visible(Offset end) {
@@ -151,7 +150,7 @@ void Ledger::put(Range range, const Standing& to) {
             delayed_.insert(range, Delay{to.at, to.tries});
             return;
         case Where::kHeld:
-            held_.insert(range, to.tries);
+            held_.insert(range, Delay{to.at, to.tries});
             return;
         case Where::kLeased:
             leased_.insert(range, Lease{to.consumer, to.tries, to.at, to.unclaimed});
@@ -178,7 +177,6 @@ std::optional<Segment> Ledger::first_ready(bool visible) const {
 }
 
 std::optional<Segment> Ledger::first_delayed() const { return first_of(delayed_, Where::kDelayed); }
-std::optional<Segment> Ledger::first_held() const { return first_of(held_, Where::kHeld); }
 
 std::optional<Segment> Ledger::lease_ended(Instant now) const {
     return run_from(leased_, Where::kLeased, leased_.watch().deadlines().due_by(now));
@@ -186,6 +184,10 @@ std::optional<Segment> Ledger::lease_ended(Instant now) const {
 
 std::optional<Segment> Ledger::delay_ended(Instant now) const {
     return run_from(delayed_, Where::kDelayed, delayed_.watch().due_by(now));
+}
+
+std::optional<Segment> Ledger::hold_ended(Instant now) const {
+    return run_from(held_, Where::kHeld, held_.watch().due_by(now));
 }
 
 std::vector<Segment> Ledger::leases(ConsumerId consumer) const {

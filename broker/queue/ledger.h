@@ -27,12 +27,12 @@ struct Standing {
     Where where = Where::kGone;
     Tries tries = {};          ///< Of a held message: without the delivery that may be out.
     ConsumerId consumer = {};  ///< Leased.
-    Instant at = {};           ///< Leased: deadline. Delayed: due.
+    Instant at = {};           ///< Leased: deadline. Delayed: due. Held: until.
     bool unclaimed = false;    ///< Leased.
 
     static Standing gone() { return {}; }
     static Standing ready(Tries tries) { return {Where::kReady, tries}; }
-    static Standing held(Tries tries) { return {Where::kHeld, tries}; }
+    static Standing held(Tries tries, Instant until) { return {Where::kHeld, tries, {}, until}; }
     static Standing delayed(Tries tries, Instant due) { return {Where::kDelayed, tries, {}, due}; }
     static Standing leased(ConsumerId consumer, Tries tries, Instant deadline) {
         return {Where::kLeased, tries, consumer, deadline};
@@ -63,9 +63,11 @@ public:
     [[nodiscard]] std::uint64_t leases_of(ConsumerId consumer) const;
     [[nodiscard]] Instant next_lease_end() const { return leased_.watch().deadlines().next(); }
     [[nodiscard]] Instant next_delay_end() const { return delayed_.watch().next(); }
+    [[nodiscard]] Instant next_hold_end() const { return held_.watch().next(); }
 
     // --- coming in ---
-    /// The next `count` offsets are ready; their batch is told with stored() before anything else is done with them.
+    /// The next `count` offsets are ready; the batches they lie in are told with stored(), in order, before anything
+    /// else is done with them.
     Range admit(std::uint64_t count, std::uint64_t bytes);
     void stored(BatchRef batch, Range range, std::uint64_t bytes);
     [[nodiscard]] bool pending() const { return pending_.count > 0; }
@@ -88,9 +90,9 @@ public:
     /// The first ready run, visible part only if `visible`.
     [[nodiscard]] std::optional<Segment> first_ready(bool visible) const;
     [[nodiscard]] std::optional<Segment> first_delayed() const;
-    [[nodiscard]] std::optional<Segment> first_held() const;
     [[nodiscard]] std::optional<Segment> lease_ended(Instant now) const;
     [[nodiscard]] std::optional<Segment> delay_ended(Instant now) const;
+    [[nodiscard]] std::optional<Segment> hold_ended(Instant now) const;
     [[nodiscard]] std::vector<Segment> leases(ConsumerId consumer) const;
     [[nodiscard]] bool in_hands(Offset offset) const;  ///< Leased or held.
     [[nodiscard]] BatchIndex::Place place(Range range) const { return batches_.place(range); }
@@ -108,7 +110,7 @@ private:
     IntervalMap<Tries> ready_;  // lowest offset first: the one place that says what is delivered first
     IntervalMap<Lease, LeaseIndex> leased_;
     IntervalMap<Delay, DueIndex> delayed_;
-    IntervalMap<Tries> held_;
+    IntervalMap<Delay, DueIndex> held_;
     BatchIndex batches_;
     std::unordered_map<ConsumerId, std::uint64_t> leases_of_;  // messages; only consumers that hold some
     std::uint64_t leased_bytes_ = 0;

@@ -32,6 +32,13 @@ std::uint32_t Line::remove(TicketId id) {
     return left;
 }
 
+void Line::shrink(TicketId id, std::uint32_t count, std::uint64_t bytes) {
+    const auto found = tickets_.find(id);
+    TELPHER_CHECK(found != tickets_.end() && count < found->second.left());
+    const MeanBytes& mean = found->second.mean;
+    found->second.mean = MeanBytes(mean.count() - count, mean.bytes() - std::min(bytes, mean.bytes()));
+}
+
 void Line::leave(std::map<TicketId, Ticket>::iterator found) {
     const Ticket& ticket = found->second;
     if (ticket.under) under_.erase({*ticket.under, ticket.id});

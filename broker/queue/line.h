@@ -48,6 +48,9 @@ public:
     /// Takes the ticket out; returns how many of its messages were waiting (0 = not in line).
     std::uint32_t remove(TicketId id);
 
+    /// `count` of what the ticket has left are not wanted any more; fewer than it has left.
+    void shrink(TicketId id, std::uint32_t count, std::uint64_t bytes);
+
     /// Whose turn it is; the line is not empty. A turn that would begin now has a quota from `room`.
     [[nodiscard]] Next next(std::uint64_t room) const;
     /// `count` messages of the ticket are in; its turn is over. Returns true if it left the line. `room` as in next().

@@ -125,6 +125,10 @@ void Queue::stored(BatchRef batch, Range range, std::uint64_t bytes) { state_->l
 
 std::uint32_t Queue::cancel(TicketId ticket) { return state_->line.remove(ticket); }
 
+void Queue::shrink(TicketId ticket, std::uint32_t count, std::uint64_t bytes) {
+    state_->line.shrink(ticket, count, bytes);
+}
+
 std::size_t Queue::waiters() const { return state_->line.size(); }
 
 std::uint64_t Queue::room() const {

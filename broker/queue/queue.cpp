@@ -39,8 +39,7 @@ Offset Queue::next_offset() const { return state_->ledger.next_offset(); }
 
 Instant Queue::next_due() const {
     const State& state = *state_;
-    const Instant held = state.ledger.held() > 0 ? state.hold_until : Instant::never();
-    return std::min({held, state.ledger.next_lease_end(), state.ledger.next_delay_end()});
+    return std::min({state.ledger.next_hold_end(), state.ledger.next_lease_end(), state.ledger.next_delay_end()});
 }
 
 std::vector<ReturnedRange> Queue::run_timers(Instant now) {
@@ -53,12 +52,9 @@ std::vector<ReturnedRange> Queue::run_timers(Instant now) {
         const Tries tries = lease->standing.tries;
         state.give_back(*lease, {tries.deliveries, tries.attempts + 1}, returned);
     }
-    if (now >= state.hold_until) {
-        while (const auto held = state.ledger.first_held()) {
-            const Tries tries = held->standing.tries;
-            state.give_back(*held, {tries.deliveries + 1, tries.attempts}, returned);
-        }
-        state.hold_until = Instant::never();
+    while (const auto held = state.ledger.hold_ended(now)) {
+        const Tries tries = held->standing.tries;
+        state.give_back(*held, {tries.deliveries + 1, tries.attempts}, returned);
     }
     return in_order(std::move(returned));
 }

@@ -134,9 +134,9 @@ public:
     /// offers one at a time.
     Offered offer(const Put& put);
     /// The next admission there is room (or a refusal) for; nullopt = nothing more now. The caller stores the messages
-    /// as a batch and tells its number with stored() before the next call.
+    /// as one batch or several and tells their numbers with stored() before the next call.
     std::optional<Admission> admit_next();
-    /// The batch that holds the messages just admitted.
+    /// The batch that holds the messages just admitted, or the next part of them.
     void stored(BatchRef batch, Range range, std::uint64_t bytes);
     /// The ticket at the front of those admit_next() would serve, to reserve space for it; nullopt = no admission now.
     [[nodiscard]] std::optional<TicketId> next_admission() const;
@@ -168,9 +168,9 @@ public:
     /// messages.
     void deliver(Instant now, std::uint64_t messages_max, std::vector<Grant>& out);
     /// Settles (offset, delivery) by `consumer`. Accepted if the lease is its own and has that delivery number, if the
-    /// message is held after a restart and that would have been its next one, or, for an ack, if nobody holds the
-    /// message and its last delivery was that one. Any range is safe; it costs the runs of different standing in it.
-    /// `delay` is for nack.
+    /// message is held (restart, lost connection) and that would have been its next one, or, for an ack, if nobody
+    /// holds the message and its last delivery was that one. Any range is safe; it costs the runs of different standing
+    /// in it. `delay` is for nack.
     Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Instant now,
                    Duration delay);
     /// Prolongs leases to now + lease (never shortens); returns the ranges that are not this consumer's any more.
@@ -214,7 +214,7 @@ public:
 
     // --- look ---
     [[nodiscard]] std::uint64_t ready() const;
-    [[nodiscard]] std::uint64_t leased() const;  ///< Held ones (after a restart) included.
+    [[nodiscard]] std::uint64_t leased() const;  ///< Held ones (restart, lost connection) included.
     [[nodiscard]] std::uint64_t delayed() const;
     [[nodiscard]] std::uint64_t bytes() const;
     [[nodiscard]] Offset floor() const;           ///< Every offset below is settled.
@@ -248,12 +248,12 @@ public:
     void restore_returned(Range range, Tries tries, Instant due);
     /// The end of the replay: all of it is committed, and what is ready (or due by `now`) below `mark` is held until
     /// `hold_until` for its old consumer. Delayed messages stay delayed.
-    void restore_finish(Offset mark, Instant hold_until, Instant now = {});
+    void restore_finish(Offset mark, Instant hold_until, Instant now);
     /// Replaces the counters: for what replay cannot count (nacked, redelivered, lost), and a memory queue that starts
     /// empty.
     void restore_counters(const Counters& counters);
-    void restore_sealed(bool sealed);                                       ///< A seal or a reopening in the log.
-    void restore_nacked(std::uint64_t messages);                            ///< Adds to the counter.
+    void restore_sealed(bool sealed);             ///< A seal or a reopening in the log.
+    void restore_nacked(std::uint64_t messages);  ///< Adds to the counter.
     /// A memory queue starts empty, with message ids from `next` on.
     void restore_empty(Offset next);
 

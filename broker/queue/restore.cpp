@@ -45,9 +45,9 @@ void Queue::restore_finish(Offset mark, Instant hold_until, Instant now) {
     // What became due before the stop may have been delivered again.
     while (const auto delay = ledger.delay_ended(now)) ledger.move(*delay, Standing::ready(delay->standing.tries));
     state.delivered_mark = std::min(mark, ledger.next_offset());
-    state.hold_until = hold_until;
     ledger.visit({Offset(), state.delivered_mark.value()}, [&](const Segment& segment) {
-        if (segment.standing.where == Where::kReady) ledger.move(segment, Standing::held(segment.standing.tries));
+        if (segment.standing.where == Where::kReady)
+            ledger.move(segment, Standing::held(segment.standing.tries, hold_until));
     });
 }
 

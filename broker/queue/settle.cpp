@@ -13,7 +13,7 @@ bool owns(const Standing& standing, ConsumerId consumer, std::uint32_t delivery)
     return standing.where == Where::kLeased && standing.consumer == consumer && standing.tries.deliveries == delivery;
 }
 
-/// Held after a restart for whoever got it with that delivery.
+/// Held for whoever got it with that delivery.
 bool held_for(const Standing& standing, std::uint32_t delivery) {
     return standing.where == Where::kHeld && std::uint64_t{standing.tries.deliveries} + 1 == delivery;
 }

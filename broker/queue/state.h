@@ -49,7 +49,6 @@ struct Queue::State {
     Consumers consumers;
     Counters counters;
     Offset delivered_mark;
-    Instant hold_until = Instant::never();
     bool paused = false;
 };
 
