@@ -181,6 +181,7 @@ Result<void> LogCommitter::write_group() {
 
 Result<void> LogCommitter::sync_group() {
     if (auto done = segment_.file->sync(); !done) return done;
+    shared_.commits.fetch_add(1, std::memory_order_relaxed);
     Mark mark = mark_.mark();
     mark.committed = group_.back().lsn;
     mark.segment = segment_.header.number;

@@ -49,6 +49,7 @@ struct Handover {
     std::atomic<std::uint64_t> committed_bytes{0};  ///< Of this life of the log.
     std::atomic<std::size_t> segments{0};           ///< On disk, without spares.
     std::atomic<std::size_t> spares{0};
+    std::atomic<std::uint64_t> commits{0};  ///< Groups synced.
     std::atomic<bool> failed{false};
     std::optional<Error> error;       ///< Written once, before `failed`.
     std::function<void()> on_commit;  ///< Set before the commit thread starts.

@@ -106,6 +106,7 @@ public:
         return shared_.segments.load(std::memory_order_relaxed) + shared_.spares.load(std::memory_order_relaxed);
     }
     [[nodiscard]] bool has_spare() const override { return shared_.spares.load(std::memory_order_relaxed) > 0; }
+    [[nodiscard]] std::uint64_t commits() const override { return shared_.commits.load(std::memory_order_relaxed); }
 
 private:
     struct Segment {

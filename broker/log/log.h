@@ -153,6 +153,8 @@ public:
     [[nodiscard]] virtual std::size_t segment_count() const = 0;
     /// The next segment's file is there already: the next roll takes no room on the disk.
     [[nodiscard]] virtual bool has_spare() const = 0;
+    /// Commit groups synced since the start, one fdatasync each.
+    [[nodiscard]] virtual std::uint64_t commits() const = 0;
 };
 
 }  // namespace telpher::log
