@@ -1,0 +1,24 @@
+// The seam for cold reads: bodies that left the cache come back from the log without the shard waiting. ColdReader does
+// it with a thread; the simulation at once.
+#pragma once
+
+#include "broker/batch_store.h"
+#include "broker/log/log.h"
+#include "telpher/error.h"
+
+namespace telpher::broker {
+
+class BodyLoader {
+public:
+    struct Loaded {
+        BatchRef batch;
+        Result<Slice> body;
+    };
+    virtual ~BodyLoader() = default;
+    /// Asks for a body (shard thread).
+    virtual void request(BatchRef batch, const log::Position& position) = 0;
+    /// The next one that came back; nullopt: none now (shard thread).
+    virtual std::optional<Loaded> next_loaded() = 0;
+};
+
+}  // namespace telpher::broker

@@ -1,0 +1,67 @@
+#include "broker/core.h"
+
+#include "proto/base/check.h"
+#include "proto/frame.h"
+
+namespace telpher::broker {
+
+void Core::send(PeerId peer, v1::Op op, const google::protobuf::MessageLite& message, std::span<const Slice> bodies) {
+    switch (transport.send(peer, frame::encode(op, message), bodies)) {
+        case Sent::kSent:
+            return;
+        case Sent::kFull:
+            transport.kick(peer);
+            [[fallthrough]];
+        case Sent::kGone:
+            dead.push_back(peer);
+            return;
+    }
+}
+
+void Core::send(const Session& session, v1::Op op, const google::protobuf::MessageLite& message,
+                std::span<const Slice> bodies) {
+    if (session.connected) send(session.peer, op, message, bodies);
+}
+
+void Core::refuse(PeerId peer, std::uint64_t req, const Error& error) {
+    const CodeInfo& row = info(error.code());
+    v1::Error message;
+    message.set_req(req);
+    message.set_code(static_cast<std::uint32_t>(error.code()));
+    message.set_detail(error.detail());
+    message.set_retryable(row.retryable);
+    send(peer, v1::OP_ERROR, message);
+    if (row.fatal) {
+        transport.kick(peer);
+        dead.push_back(peer);
+    }
+}
+
+void Core::ok(const Session& session, std::uint64_t req) {
+    v1::Ok message;
+    message.set_req(req);
+    send(session, v1::OP_OK, message);
+}
+
+void Core::ok_when_committed(const Session& session, std::uint64_t req) {
+    gate.add(queue::Durability::kFsync, journal.last(), [this, id = session.id, peer = session.peer, req] {
+        const Session* still = sessions.find(id);
+        if (still != nullptr && still->connected && still->peer == peer) ok(*still, req);
+    });
+}
+
+void Core::account(HostedQueue& queue) {
+    for (const queue::Freed& freed : queue.queue.take_freed()) {
+        BatchStore::Entry* entry = store.find(freed.batch);
+        TELPHER_CHECK(entry != nullptr);
+        if (entry->position.bytes > 0) log.drop_live(entry->position.segment, freed.messages);
+        if (freed.empty) store.erase(freed.batch);
+    }
+}
+
+std::uint64_t Core::wall_ms(Instant at) const {
+    const auto ahead = std::chrono::duration_cast<std::chrono::milliseconds>(at - now).count();
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(wall.ms + ahead, 1));
+}
+
+}  // namespace telpher::broker

@@ -1,0 +1,59 @@
+// What the parts of a shard share: references to its state and the two ways out (a frame to a session, an error). Owned
+// by the shard thread; lives as long as the shard.
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "broker/batch_store.h"
+#include "broker/catalog.h"
+#include "broker/commit_gate.h"
+#include "broker/journal.h"
+#include "broker/sessions.h"
+#include "broker/settings.h"
+#include "broker/transport.h"
+#include "proto/base/clock.h"
+#include "telpher/error.h"
+
+namespace telpher::broker {
+
+struct Core {
+    const ShardSettings& settings;
+    Transport& transport;
+    log::Log& log;
+    Journal& journal;
+    Sessions& sessions;
+    Catalog& catalog;
+    BatchStore& store;
+    CommitGate& gate;
+
+    // The cycle's time, read once.
+    Instant now;
+    WallTime wall;
+    bool disk_full = false;
+    bool draining = false;
+
+    // Connections found dead while sending; the shard lets go of them at the end of the step.
+    std::vector<PeerId> dead;
+
+    /// Sends to a peer. A peer that is gone or does not read is put on the list of the dead.
+    void send(PeerId peer, v1::Op op, const google::protobuf::MessageLite& message, std::span<const Slice> bodies = {});
+    /// Sends to a session, if it is connected.
+    void send(const Session& session, v1::Op op, const google::protobuf::MessageLite& message,
+              std::span<const Slice> bodies = {});
+    /// ERROR for request `req` (0: none); a fatal code also kicks the peer.
+    void refuse(PeerId peer, std::uint64_t req, const Error& error);
+    void ok(const Session& session, std::uint64_t req);
+    /// Answers `req` with OK once everything logged so far is committed (if the connection is still the same).
+    void ok_when_committed(const Session& session, std::uint64_t req);
+    /// Live messages that went away are told to the log, empty batches dropped.
+    void account(HostedQueue& queue);
+    /// Wall time of an instant: for due times that outlive the process.
+    [[nodiscard]] std::uint64_t wall_ms(Instant at) const;
+};
+
+}  // namespace telpher::broker

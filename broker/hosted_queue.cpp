@@ -1,0 +1,43 @@
+#include "broker/hosted_queue.h"
+
+#include <algorithm>
+
+#include "broker/queue_options.h"
+
+namespace telpher::broker {
+
+std::uint32_t HostedQueue::open_producers() const {
+    return static_cast<std::uint32_t>(
+        std::count_if(producers.begin(), producers.end(), [](const auto& entry) { return entry.second.open; }));
+}
+
+v1::QueueState HostedQueue::state() const {
+    const queue::Counters& counters = queue.counters();
+    v1::QueueState state;
+    state.set_name(name);
+    encode_options(queue.options(), *state.mutable_options());
+    state.set_ready(queue.ready());
+    state.set_leased(queue.leased());
+    state.set_delayed(queue.delayed());
+    state.set_bytes(queue.bytes());
+    state.set_sealed(queue.sealed());
+    state.set_paused(queue.paused());
+    state.set_generation(generation);
+    state.set_producers(open_producers());
+    state.set_blocked_producers(static_cast<std::uint32_t>(blocked_producers));
+    state.set_consumers(static_cast<std::uint32_t>(subscriptions.size()));
+    state.set_put(counters.put);
+    state.set_acked(counters.acked);
+    state.set_nacked(counters.nacked);
+    state.set_redelivered(counters.redelivered);
+    state.set_dropped(counters.dropped);
+    state.set_expired(counters.expired);
+    state.set_rejected(counters.rejected);
+    state.set_high_water(counters.high_water);
+    state.set_lost(lost);
+    state.set_blocked_ms(
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(blocked).count()));
+    return state;
+}
+
+}  // namespace telpher::broker

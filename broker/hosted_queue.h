@@ -1,0 +1,100 @@
+// A queue on its shard: the pure queue and what the shard keeps beside it: its producers, its consumers' subscriptions,
+// who waits in join, and what is not committed yet. Owned by the shard thread (Catalog). Lives from creation or replay
+// to removal.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/queue/producer_window.h"
+#include "broker/queue/queue.h"
+#include "broker/session.h"
+#include "proto/base/clock.h"
+#include "proto/telpher.pb.h"
+
+namespace telpher::broker {
+
+using queue::ConsumerId;
+using queue::TicketId;
+
+/// A producer on a queue.
+struct Producer {
+    ProducerId id;
+    queue::ProducerWindow window;
+    SessionId session;  ///< Whose it is; 0 after a restart until it is opened again.
+    PeerId peer;        ///< The connection it was opened on: puts of an older one are not its own.
+    HandleId handle;
+    bool open = false;          ///< Counts as a producer of the queue.
+    bool known = false;         ///< Its opening is in the log (or it has stored something): holes are legal.
+    std::deque<TicketId> line;  ///< Its tickets, oldest first; only the first is in the queue's line.
+    Sequence committed_below;   ///< Verdicts below may be told.
+    Sequence confirm_from;      ///< Verdicts from here on are not told yet (or asked for again).
+    bool confirm_due = false;   ///< Named in the queue's list of producers to tell.
+    WallTime last_put;
+    Instant orphan_until = Instant::never();  ///< Open, but without a session: closed then.
+};
+
+/// A consumer attached to the queue.
+struct Subscription {
+    std::uint32_t number = 0;
+    SessionId session;
+    QueueId queue;
+    ConsumerId consumer;
+    std::uint64_t settled = 0;      ///< Committed up to this settle number.
+    std::uint64_t settle_seen = 0;  ///< The highest that came in.
+    bool settled_due = false;
+    std::vector<std::pair<std::uint64_t, queue::Range>> lost;  ///< To be told with the next SETTLED.
+    std::uint32_t ended_generation = 0;  ///< END was sent for this generation (generations start at 1).
+    std::string name;
+};
+
+struct Joiner {
+    SessionId session;
+    std::uint64_t req = 0;
+    std::uint32_t generation = 0;
+    bool sealed = false;  ///< Waits for the seal too.
+};
+
+struct HostedQueue {
+    HostedQueue(QueueId number, std::string called, const queue::Options& options)
+        : id(number), name(std::move(called)), queue(options) {}
+
+    const QueueId id;
+    const std::string name;
+    queue::Queue queue;
+    std::uint32_t generation = 1;
+    std::uint64_t lost = 0;             ///< Messages a memory queue lost in restarts of this generation's life.
+    std::uint64_t memory_lost = 0;      ///< Replay: what a memory queue held, as last written down.
+    std::uint32_t lost_generation = 0;  ///< The generation those were of; joins that began in it or before answer Lost.
+
+    std::map<ProducerId, Producer> producers;
+    std::vector<ProducerId> confirm_due;
+    std::vector<std::uint32_t> subscriptions;
+    std::vector<std::uint32_t> settled_due;  ///< Subscriptions to send SETTLED to.
+    std::vector<Joiner> joiners;
+
+    std::vector<std::pair<SessionId, std::uint64_t>>
+        sealers;               ///< Who asked for the seal that is in line, with its request.
+    bool end_checked = false;  ///< An end check is in the commit gate, or was made, at that record.
+    Lsn end_checked_at;
+
+    bool seal_asked = false;            ///< No more puts; the seal goes in line when the puts before it are all in it.
+    std::size_t behind = 0;             ///< Tickets that wait behind their producer's first.
+    Duration blocked{0};                ///< Sum over tickets of the time they waited for room.
+    std::size_t blocked_producers = 0;  ///< Producers whose first ticket is parked.
+
+    bool touched = false;              ///< In the shard's list of queues to look after this cycle.
+    Instant timer = Instant::never();  ///< As entered in the shard's timer set.
+    bool mark_due = false;             ///< In the shard's list of marks to log.
+    Offset mark_logged;                ///< Delivered mark as logged.
+
+    [[nodiscard]] bool durable() const { return queue.options().durability != queue::Durability::kMemory; }
+    [[nodiscard]] std::uint32_t open_producers() const;
+    [[nodiscard]] v1::QueueState state() const;
+};
+
+}  // namespace telpher::broker

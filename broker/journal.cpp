@@ -1,0 +1,115 @@
+#include "broker/journal.h"
+
+#include <algorithm>
+
+#include "proto/base/check.h"
+#include "proto/version.h"
+
+namespace telpher::broker {
+namespace {
+
+// A step may return every lease of a session, in the worst case one range a message.
+constexpr std::size_t kStepMetaBytes = 3 << 20;
+// A range costs at most 10 + 10 bytes and its tries and due time 5 + 5 + 10: a record's meta stays below 64 KiB.
+constexpr std::size_t kRangesPerRecord = 1500;
+
+}  // namespace
+
+void Journal::reserve(std::size_t body_bytes) {
+    if (!log_.needs_roll(kStepMetaBytes, body_bytes)) return;
+    log_.roll(make_snapshot_());
+    dirty_ = true;
+}
+
+void Journal::append(log::Kind kind, QueueId queue, const google::protobuf::MessageLite& meta) {
+    log::Record record;
+    record.kind = kind;
+    record.queue = queue;
+    record.meta = meta.SerializeAsString();
+    log_.append(std::move(record));
+    dirty_ = true;
+}
+
+log::Appended Journal::batch(QueueId queue, Offset first, std::uint32_t generation, Slice body) {
+    log::v1::BatchMeta meta;
+    meta.set_first_offset(first.value());
+    meta.set_generation(generation);
+    log::Record record;
+    record.kind = log::Kind::kBatch;
+    record.queue = queue;
+    record.meta = meta.SerializeAsString();
+    record.body = std::move(body);
+    dirty_ = true;
+    return log_.append(std::move(record));
+}
+
+void Journal::settled(QueueId queue, std::span<const queue::Range> ranges, log::v1::SettleMeta::Reason reason) {
+    while (!ranges.empty()) {
+        const auto part = ranges.first(std::min(ranges.size(), kRangesPerRecord));
+        ranges = ranges.subspan(part.size());
+        log::v1::SettleMeta meta;
+        meta.set_reason(reason);
+        std::uint64_t end = 0;
+        for (const queue::Range& range : part) {
+            // Gaps wrap around on purpose: ranges are in the order they happened, not always rising.
+            meta.add_ranges(range.first.value() - end);
+            meta.add_ranges(range.count);
+            end = range.end().value();
+        }
+        append(log::Kind::kSettle, queue, meta);
+    }
+}
+
+void Journal::returned(QueueId queue, const Returned& returned, std::uint64_t due_ms, bool nacked) {
+    for (std::size_t at = 0; at < returned.size(); at += kRangesPerRecord) {
+        log::v1::ReturnMeta meta;
+        std::uint64_t end = 0;
+        const std::size_t stop = std::min(returned.size(), at + kRangesPerRecord);
+        for (std::size_t i = at; i < stop; ++i) {
+            const auto& [range, tries] = returned[i];
+            meta.add_ranges(range.first.value() - end);
+            meta.add_ranges(range.count);
+            end = range.end().value();
+            meta.add_deliveries(tries.deliveries);
+            meta.add_attempts(tries.attempts);
+            meta.add_due_ms(due_ms);
+            if (nacked) meta.set_nacked(meta.nacked() + range.count);
+        }
+        append(log::Kind::kReturn, queue, meta);
+    }
+}
+
+void Journal::queue_changed(QueueId queue, const log::v1::QueueMeta& change) {
+    append(log::Kind::kQueue, queue, change);
+}
+
+void Journal::producer_changed(QueueId queue, ProducerId producer, log::v1::ProducerMeta::Change change, WallTime now) {
+    log::v1::ProducerMeta meta;
+    meta.set_change(change);
+    meta.set_producer(producer.value());
+    meta.set_wall_ms(static_cast<std::uint64_t>(now.ms));
+    append(log::Kind::kProducer, queue, meta);
+}
+
+void Journal::marks(const log::v1::MarkMeta& marks) { append(log::Kind::kMark, QueueId(), marks); }
+
+void Journal::boot(std::uint64_t boot, WallTime now) {
+    log::v1::BootMeta meta;
+    meta.set_boot(boot);
+    meta.set_wall_ms(static_cast<std::uint64_t>(now.ms));
+    meta.set_version(std::string(kVersion));
+    append(log::Kind::kBoot, QueueId(), meta);
+}
+
+void Journal::end() {
+    log::Record record;
+    record.kind = log::Kind::kEnd;
+    log_.append(std::move(record));
+    dirty_ = true;
+}
+
+void Journal::flush() {
+    if (dirty_ && log_.flush()) dirty_ = false;
+}
+
+}  // namespace telpher::broker

@@ -1,0 +1,58 @@
+// What the shard writes down: one function per kind of log record, encoded and appended in the order things happened.
+// Owned by the shard thread.
+//
+// The rule that keeps snapshots right: before each step (a frame, an admission, a timer) the shard calls reserve(); if
+// the segment is nearly full a new one begins there and then with a snapshot of the state, in which everything applied
+// is also logged. Within the step nothing can roll.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "broker/log/log.h"
+#include "broker/log/records.pb.h"
+#include "broker/queue/queue.h"
+#include "proto/base/clock.h"
+
+namespace telpher::broker {
+
+using Returned = std::vector<std::pair<queue::Range, queue::Tries>>;
+
+class Journal {
+public:
+    explicit Journal(log::Log& log) : log_(log) {}
+
+    /// Makes the snapshot records when a segment begins (set once).
+    void on_snapshot(std::function<std::vector<log::Record>()> make) { make_snapshot_ = std::move(make); }
+
+    /// Room for one step that appends a body of `body_bytes` and up to kStepMetaBytes of everything else.
+    void reserve(std::size_t body_bytes);
+
+    log::Appended batch(QueueId queue, Offset first, std::uint32_t generation, Slice body);
+    void settled(QueueId queue, std::span<const queue::Range> ranges, log::v1::SettleMeta::Reason reason);
+    /// `due_ms` 0: ready at once; else delayed until that wall time.
+    void returned(QueueId queue, const Returned& returned, std::uint64_t due_ms, bool nacked);
+    void queue_changed(QueueId queue, const log::v1::QueueMeta& change);
+    void producer_changed(QueueId queue, ProducerId producer, log::v1::ProducerMeta::Change change, WallTime now);
+    void marks(const log::v1::MarkMeta& marks);
+    void boot(std::uint64_t boot, WallTime now);
+    void end();
+
+    /// The last record appended: what happened so far is safe when this is.
+    [[nodiscard]] Lsn last() const { return log_.last_lsn(); }
+    /// Something was appended since the last flush.
+    [[nodiscard]] bool dirty() const { return dirty_; }
+    /// Hands it all to the commit thread; what does not fit its queue goes next time.
+    void flush();
+
+private:
+    void append(log::Kind kind, QueueId queue, const google::protobuf::MessageLite& meta);
+
+    log::Log& log_;
+    std::function<std::vector<log::Record>()> make_snapshot_;
+    bool dirty_ = false;
+};
+
+}  // namespace telpher::broker

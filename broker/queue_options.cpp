@@ -1,0 +1,54 @@
+#include "broker/queue_options.h"
+
+#include "proto/limits.h"
+
+namespace telpher::broker {
+namespace {
+
+template <class Out>
+void encode(const queue::Options& options, Out& out) {
+    out.set_maxsize(options.maxsize);
+    out.set_max_bytes(options.max_bytes);
+    out.set_on_full(static_cast<std::uint32_t>(options.on_full));
+    out.set_durability(static_cast<std::uint32_t>(options.durability));
+    out.set_lease_ms(options.lease_ms);
+}
+
+bool in_range(const queue::Options& options) {
+    constexpr auto kLeaseMaxMs = std::chrono::duration_cast<std::chrono::milliseconds>(limits::kNackDelayMax).count();
+    return options.maxsize >= 1 && options.maxsize <= limits::kMaxsizeMax && options.on_full >= queue::OnFull::kBlock &&
+           options.on_full <= queue::OnFull::kDropOldest && options.durability >= queue::Durability::kFsync &&
+           options.durability <= queue::Durability::kMemory &&
+           options.lease_ms <= static_cast<std::uint64_t>(kLeaseMaxMs);
+}
+
+}  // namespace
+
+Result<queue::Options> apply_options(queue::Options base, const v1::QueueOptions& given) {
+    if (given.on_full() > 3 || given.durability() > 3) return fail(Code::kBadOption, "unknown policy");
+    if (given.has_maxsize()) base.maxsize = given.maxsize();
+    if (given.has_max_bytes()) base.max_bytes = given.max_bytes();
+    if (given.has_on_full()) base.on_full = static_cast<queue::OnFull>(given.on_full());
+    if (given.has_durability()) base.durability = static_cast<queue::Durability>(given.durability());
+    if (given.has_lease_ms()) base.lease_ms = given.lease_ms();
+    if (!in_range(base)) return fail(Code::kBadOption, "maxsize 1..1000000000, lease at most 7 days, known policies");
+    return base;
+}
+
+void encode_options(const queue::Options& options, v1::QueueOptions& out) { encode(options, out); }
+void encode_options(const queue::Options& options, log::v1::QueueOptions& out) { encode(options, out); }
+
+Result<queue::Options> decode_options(const log::v1::QueueOptions& stored) {
+    queue::Options options;
+    options.maxsize = stored.maxsize();
+    options.max_bytes = stored.max_bytes();
+    options.on_full = static_cast<queue::OnFull>(stored.on_full() & 0xff);
+    options.durability = static_cast<queue::Durability>(stored.durability() & 0xff);
+    options.lease_ms = stored.lease_ms();
+    if (stored.on_full() > 3 || stored.durability() > 3 || !in_range(options)) {
+        return fail(Code::kFormat, "queue options this version does not know");
+    }
+    return options;
+}
+
+}  // namespace telpher::broker

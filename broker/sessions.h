@@ -1,0 +1,46 @@
+// The table of sessions: by id, and by the connection that has them. Owned by the shard thread; lives as long as the
+// shard. Pure: no socket; time is passed in.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "broker/session.h"
+#include "broker/settings.h"
+#include "proto/base/random.h"
+#include "telpher/error.h"
+
+namespace telpher::broker {
+
+class Sessions {
+public:
+    Sessions(const ShardSettings& settings, Random& random) : settings_(settings), random_(random) {}
+
+    /// A new session on `peer`.
+    Session& create(PeerId peer, std::string name, Instant now);
+    /// The session of that id and token moves to `peer` with the next epoch; nullptr if there is none.
+    Session* resume(SessionId id, const std::array<std::uint64_t, 2>& token, PeerId peer, Instant now);
+    /// nullptr if the peer has said no HELLO.
+    [[nodiscard]] Session* of_peer(PeerId peer);
+    [[nodiscard]] Session* find(SessionId id);
+    /// The connection is gone: the session waits for a resume.
+    void disconnect(Session& session, Instant now);
+    void remove(SessionId id);
+    /// Calls `silent` for connected sessions past their lease and `over` for lost ones past their grace (both may
+    /// remove).
+    void run_timers(Instant now, const std::function<void(Session&)>& silent,
+                    const std::function<void(Session&)>& over);
+    void for_each(const std::function<void(Session&)>& visit);
+    [[nodiscard]] std::size_t size() const { return by_id_.size(); }
+
+private:
+    void begin_connection(Session& session, PeerId peer, Instant now);
+
+    const ShardSettings& settings_;
+    Random& random_;
+    std::unordered_map<SessionId, std::unique_ptr<Session>> by_id_;
+    std::unordered_map<PeerId, Session*> by_peer_;
+};
+
+}  // namespace telpher::broker

@@ -1,0 +1,27 @@
+// What a shard can be told at its start. Plain values; constant after construction.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proto/base/clock.h"
+#include "proto/limits.h"
+
+namespace telpher::broker {
+
+struct ShardSettings {
+    std::uint32_t shard = 0;
+    std::uint32_t shard_count = 1;
+    std::vector<std::string> endpoints;  ///< Told to clients in the shard map.
+    std::string data_dir;                ///< For people (status).
+    std::size_t message_bytes_max = limits::kMessageBytesDefault;
+    Duration session_lease = limits::kSessionLease;
+    Duration heartbeat = limits::kHeartbeat;
+    Duration resume_grace = limits::kResumeGrace;
+    Duration restart_hold = limits::kRestartHold;
+    std::size_t cache_bytes_max = 64 * limits::kMiB;        ///< Recent batches kept in memory.
+    std::uint64_t disk_reserve_bytes = 256 * limits::kMiB;  ///< Less free than this: puts get DISK_FULL.
+};
+
+}  // namespace telpher::broker
