@@ -1,0 +1,152 @@
+#include "broker/end_desk.h"
+
+#include <algorithm>
+
+namespace telpher::broker {
+
+HostedQueue* EndDesk::queue_of(Session& session, std::uint64_t req, std::uint32_t handle) {
+    const auto found = session.handles.find(HandleId(handle));
+    HostedQueue* queue = found == session.handles.end() ? nullptr : core_.catalog.find(found->second.queue);
+    if (queue == nullptr) core_.refuse(session.peer, req, Error(Code::kNotFound, "no such handle"));
+    return queue;
+}
+
+void EndDesk::seal(Session& session, const v1::Seal& request) {
+    HostedQueue* queue = queue_of(session, request.req(), request.handle());
+    if (queue == nullptr) return;
+    if (!queue->queue.sealed()) {
+        queue->sealers.emplace_back(session.id, request.req());
+        puts_.seal_asked(*queue);
+        core_.catalog.touch(*queue);
+        return;
+    }
+    core_.ok_when_committed(session, request.req());
+}
+
+void EndDesk::reopen(Session& session, const v1::Reopen& request) {
+    HostedQueue* queue = queue_of(session, request.req(), request.handle());
+    if (queue == nullptr) return;
+    if (!queue->queue.sealed()) {
+        const Error why(queue->seal_asked ? Code::kBusy : Code::kBadOption, "the queue is not sealed");
+        return core_.refuse(session.peer, request.req(), why);
+    }
+    queue->seal_asked = false;
+    queue->queue.reopen();
+    ++queue->generation;
+    log::v1::QueueMeta change;
+    change.set_change(log::v1::QueueMeta::CHANGE_REOPENED);
+    change.set_generation(queue->generation);
+    core_.journal.queue_changed(queue->id, change);
+    core_.catalog.touch(*queue);
+    core_.ok_when_committed(session, request.req());
+}
+
+void EndDesk::join(Session& session, const v1::Join& request) {
+    HostedQueue* queue = queue_of(session, request.req(), request.handle());
+    if (queue == nullptr) return;
+    if (queue->joiners.size() >= limits::kJoinersMax) {
+        return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "joins of one queue"));
+    }
+    const Joiner joiner{session.id, request.req(), request.generation(), request.sealed()};
+    if (joiner.generation != 0 && joiner.generation < queue->generation) {
+        // That generation is over: reopened since, or lost in a restart.
+        core_.gate.add(queue::Durability::kFsync, core_.journal.last(), [this, id = queue->id, joiner] {
+            HostedQueue* still = core_.catalog.find(id);
+            if (still != nullptr) answer(*still, joiner);
+        });
+        return;
+    }
+    queue->joiners.push_back(joiner);
+    queue->end_checked = false;
+    core_.catalog.touch(*queue);
+}
+
+void EndDesk::leave(Session& session, const v1::Leave& request) {
+    for (const auto& [id, handle] : session.handles) {
+        HostedQueue* queue = core_.catalog.find(handle.queue);
+        if (queue == nullptr) continue;
+        std::erase_if(queue->joiners, [&](const Joiner& joiner) {
+            return joiner.session == session.id && joiner.req == request.req();
+        });
+    }
+}
+
+void EndDesk::check(HostedQueue& queue) {
+    if (queue.queue.take_sealed_now()) {
+        log::v1::QueueMeta change;
+        change.set_change(log::v1::QueueMeta::CHANGE_SEALED);
+        core_.journal.queue_changed(queue.id, change);
+        for (const auto& [id, req] : queue.sealers) {
+            if (const Session* session = core_.sessions.find(id)) core_.ok_when_committed(*session, req);
+        }
+        queue.sealers.clear();
+    }
+    if (!queue.queue.idle()) {
+        queue.end_checked = false;
+        return;
+    }
+    const bool ended = queue.queue.drained();
+    const bool somebody = !queue.joiners.empty() || (ended && !queue.subscriptions.empty());
+    if (!somebody || (queue.end_checked && queue.end_checked_at == core_.journal.last())) return;
+    queue.end_checked = true;
+    queue.end_checked_at = core_.journal.last();
+    core_.gate.add(queue::Durability::kFsync, core_.journal.last(), [this, id = queue.id] {
+        HostedQueue* still = core_.catalog.find(id);
+        if (still != nullptr) tell(*still);
+    });
+}
+
+void EndDesk::answer(const HostedQueue& queue, const Joiner& joiner) {
+    const Session* session = core_.sessions.find(joiner.session);
+    if (session == nullptr) return;
+    v1::Joined joined;
+    joined.set_req(joiner.req);
+    *joined.mutable_state() = queue.state();
+    joined.set_lost(queue.lost_generation != 0 && joiner.generation != 0 && joiner.generation <= queue.lost_generation);
+    core_.send(*session, v1::OP_JOINED, joined);
+}
+
+void EndDesk::tell(HostedQueue& queue) {
+    if (!queue.queue.idle()) return;
+    const bool ended = queue.queue.drained();
+    std::vector<Joiner> waiting;
+    waiting.swap(queue.joiners);
+    for (const Joiner& joiner : waiting) {
+        const bool past = joiner.generation != 0 && joiner.generation < queue.generation;
+        if (joiner.sealed && !ended && !past) {
+            queue.joiners.push_back(joiner);
+        } else {
+            answer(queue, joiner);
+        }
+    }
+    if (!ended) return;
+    for (const std::uint32_t number : queue.subscriptions) {
+        Subscription* subscription = gets_.find(number);
+        if (subscription == nullptr || subscription->ended_generation == queue.generation) continue;
+        subscription->ended_generation = queue.generation;
+        v1::End end;
+        end.set_sub(number);
+        end.set_generation(queue.generation);
+        if (const Session* session = core_.sessions.find(subscription->session)) core_.send(*session, v1::OP_END, end);
+    }
+}
+
+void EndDesk::connection_over(const Session& session) {
+    for (const auto& [id, handle] : session.handles) {
+        HostedQueue* queue = core_.catalog.find(handle.queue);
+        if (queue == nullptr) continue;
+        std::erase_if(queue->joiners, [&](const Joiner& joiner) { return joiner.session == session.id; });
+        std::erase_if(queue->sealers, [&](const auto& sealer) { return sealer.first == session.id; });
+    }
+}
+
+void EndDesk::queue_removed(HostedQueue& queue) {
+    for (const Joiner& joiner : queue.joiners) {
+        if (const Session* session = core_.sessions.find(joiner.session)) {
+            core_.refuse(session->peer, joiner.req, Error(Code::kNotFound, "queue " + queue.name + " was removed"));
+        }
+    }
+    queue.joiners.clear();
+}
+
+}  // namespace telpher::broker

@@ -1,0 +1,306 @@
+#include "broker/get_desk.h"
+
+#include <algorithm>
+
+#include "proto/base/check.h"
+#include "proto/frame.h"
+
+namespace telpher::broker {
+namespace {
+
+/// Messages handed out per queue and cycle: bounds the cycle, the rest follows in the next.
+constexpr std::uint64_t kDeliverMax = 64 * 1024;
+
+Result<queue::Verdict> verdict_of(v1::Settle::Verdict verdict) {
+    switch (verdict) {
+        case v1::Settle::VERDICT_ACK:
+            return queue::Verdict::kAck;
+        case v1::Settle::VERDICT_NACK:
+            return queue::Verdict::kNack;
+        case v1::Settle::VERDICT_RELEASE:
+            return queue::Verdict::kRelease;
+        default:
+            return fail(Code::kProtocol, "SETTLE verdict");
+    }
+}
+
+}  // namespace
+
+Subscription* GetDesk::find(std::uint32_t number) {
+    const auto found = subscriptions_.find(number);
+    return found == subscriptions_.end() ? nullptr : &found->second;
+}
+
+Subscription* GetDesk::of(const Session& session, std::uint32_t number) {
+    Subscription* subscription = find(number);
+    return subscription != nullptr && subscription->session == session.id ? subscription : nullptr;
+}
+
+void GetDesk::attach(Session& session, const v1::Attach& request) {
+    const auto handle = session.handles.find(HandleId(request.handle()));
+    HostedQueue* queue = handle == session.handles.end() ? nullptr : core_.catalog.find(handle->second.queue);
+    if (queue == nullptr) return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, "no such handle"));
+    const auto held = frame::read_runs(request.held(), limits::kControlHeaderBytes);
+    if (!held) return core_.refuse(session.peer, request.req(), held.error());
+    if (session.subscriptions.size() >= limits::kHandlesMax) {
+        return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "attachments of one session"));
+    }
+    Subscription subscription;
+    subscription.number = next_subscription_++;
+    subscription.session = session.id;
+    subscription.queue = queue->id;
+    subscription.consumer = next_consumer_;
+    subscription.name = request.consumer_name();
+    next_consumer_ += 1;
+    queue->queue.attach(subscription.consumer);
+    v1::Attached attached;
+    attached.set_req(request.req());
+    attached.set_sub(subscription.number);
+    std::uint64_t end = 0;
+    for (const frame::Run& run : *held) {
+        const auto lost = queue->queue.claim(subscription.consumer, {Offset(run.first), run.count},
+                                             static_cast<std::uint32_t>(run.value), core_.now);
+        for (const queue::Range& range : lost) {
+            frame::add_range(*attached.mutable_lost(), end, range.first.value(), range.count);
+        }
+    }
+    queue->queue.set_credit(subscription.consumer, request.credit_messages(), request.credit_bytes());
+    session.subscriptions.push_back(subscription.number);
+    queue->subscriptions.push_back(subscription.number);
+    queue->end_checked = false;
+    by_consumer_.emplace(subscription.consumer, subscription.number);
+    subscriptions_.emplace(subscription.number, std::move(subscription));
+    core_.send(session, v1::OP_ATTACHED, attached);
+    core_.catalog.touch(*queue);
+}
+
+void GetDesk::detach(Session& session, const v1::Detach& request) {
+    Subscription* subscription = of(session, request.sub());
+    if (subscription == nullptr)
+        return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, "no such attachment"));
+    std::erase(session.subscriptions, request.sub());
+    drop(*subscription);
+    core_.ok_when_committed(session, request.req());
+}
+
+void GetDesk::drop(Subscription& subscription) {
+    HostedQueue* queue = core_.catalog.find(subscription.queue);
+    if (queue != nullptr) {
+        const Returned returned = queue->queue.detach(subscription.consumer);
+        if (queue->durable()) core_.journal.returned(queue->id, returned, 0, false);
+        std::erase(queue->subscriptions, subscription.number);
+        core_.catalog.touch(*queue);
+    }
+    by_consumer_.erase(subscription.consumer);
+    subscriptions_.erase(subscription.number);
+}
+
+void GetDesk::credit(Session& session, const v1::Credit& request) {
+    const Subscription* subscription = of(session, request.sub());
+    HostedQueue* queue = subscription == nullptr ? nullptr : core_.catalog.find(subscription->queue);
+    if (queue == nullptr) return;  // detached meanwhile
+    queue->queue.set_credit(subscription->consumer, request.messages(), request.bytes());
+    core_.catalog.touch(*queue);
+}
+
+Result<void> GetDesk::settle(Session& session, const v1::Settle& request) {
+    Subscription* subscription = of(session, request.sub());
+    HostedQueue* queue = subscription == nullptr ? nullptr : core_.catalog.find(subscription->queue);
+    if (queue == nullptr) return {};
+    const auto verdict = verdict_of(request.verdict());
+    if (!verdict) return fail(verdict.error());
+    const auto runs = frame::read_runs(request.ranges(), limits::kSettleRangesMax);
+    if (!runs) return fail(runs.error());
+    if (request.settle() <= subscription->settle_seen) return fail(Code::kProtocol, "SETTLE numbers must rise");
+    constexpr auto kDelayMaxMs = std::chrono::duration_cast<std::chrono::milliseconds>(limits::kNackDelayMax).count();
+    if (request.delay_ms() > static_cast<std::uint64_t>(kDelayMaxMs))
+        return fail(Code::kBadOption, "nack delay over 7 days");
+    subscription->settle_seen = request.settle();
+    const Duration delay = std::chrono::milliseconds(request.delay_ms());
+    std::vector<queue::Range> done;
+    Returned returned;
+    for (const frame::Run& run : *runs) {
+        queue::Settled settled = queue->queue.settle(
+            subscription->consumer, {Offset(run.first), run.count},
+            static_cast<std::uint32_t>(std::min<std::uint64_t>(run.value, UINT32_MAX)), *verdict, core_.now, delay);
+        done.insert(done.end(), settled.done.begin(), settled.done.end());
+        returned.insert(returned.end(), settled.returned.begin(), settled.returned.end());
+        for (const queue::Range& lost : settled.lost) subscription->lost.emplace_back(request.settle(), lost);
+    }
+    if (queue->durable()) {
+        const bool nacked = *verdict == queue::Verdict::kNack;
+        core_.journal.settled(queue->id, done, log::v1::SettleMeta::REASON_ACKED);
+        const bool later = nacked && delay > Duration::zero();
+        core_.journal.returned(queue->id, returned, later ? core_.wall_ms(core_.now + delay) : 0, nacked);
+    }
+    core_.account(*queue);
+    core_.gate.add(queue->queue.options().durability, core_.journal.last(),
+                   [this, number = subscription->number, settle = request.settle()] {
+                       Subscription* still = find(number);
+                       if (still == nullptr) return;
+                       still->settled = std::max(still->settled, settle);
+                       HostedQueue* of = core_.catalog.find(still->queue);
+                       if (of == nullptr) return;
+                       if (!still->settled_due) of->settled_due.push_back(number);
+                       still->settled_due = true;
+                       core_.catalog.touch(*of);
+                   });
+    core_.catalog.touch(*queue);
+    return {};
+}
+
+Result<void> GetDesk::extend(Session& session, const v1::Extend& request) {
+    const Subscription* subscription = of(session, request.sub());
+    HostedQueue* queue = subscription == nullptr ? nullptr : core_.catalog.find(subscription->queue);
+    const auto runs = frame::read_runs(request.ranges(), limits::kSettleRangesMax);
+    if (!runs) return fail(runs.error());
+    v1::Extended extended;
+    extended.set_req(request.req());
+    std::uint64_t end = 0;
+    constexpr auto kLeaseMaxMs = std::chrono::duration_cast<std::chrono::milliseconds>(limits::kNackDelayMax).count();
+    const auto lease = std::chrono::milliseconds(std::min<std::uint64_t>(request.lease_ms(), kLeaseMaxMs));
+    for (const frame::Run& run : *runs) {
+        std::vector<queue::Range> lost{{Offset(run.first), run.count}};
+        if (queue != nullptr) {
+            lost = queue->queue.extend(subscription->consumer, {Offset(run.first), run.count},
+                                       static_cast<std::uint32_t>(run.value), core_.now, lease);
+        }
+        for (const queue::Range& range : lost) {
+            frame::add_range(*extended.mutable_lost(), end, range.first.value(), range.count);
+        }
+    }
+    core_.send(session, v1::OP_EXTENDED, extended);
+    if (queue != nullptr) core_.catalog.touch(*queue);
+    return {};
+}
+
+void GetDesk::deliver(HostedQueue& queue) {
+    if (core_.draining) return;
+    grants_.clear();
+    queue.queue.deliver(core_.now, kDeliverMax, grants_);
+    for (const queue::Grant& grant : grants_) {
+        if (want_body(grant.batch)) {
+            send_grant(grant);
+        } else {
+            cold_[grant.batch].push_back(grant);
+        }
+    }
+    std::uint64_t granted = 0;
+    for (const queue::Grant& grant : grants_) granted += grant.range.count;
+    if (granted >= kDeliverMax) core_.catalog.touch(queue);
+}
+
+bool GetDesk::want_body(BatchRef batch) {
+    const BatchStore::Entry* entry = core_.store.find(batch);
+    TELPHER_CHECK(entry != nullptr);
+    if (entry->body) return true;
+    const auto [asked, fresh] = cold_.try_emplace(batch);
+    if (fresh) loader_.request(batch, entry->position);
+    return false;
+}
+
+void GetDesk::send_grant(const queue::Grant& grant) {
+    const auto number = by_consumer_.find(grant.consumer);
+    if (number == by_consumer_.end()) return;  // gone meanwhile: its leases were held or returned
+    const Subscription& subscription = subscriptions_.at(number->second);
+    const Session* session = core_.sessions.find(subscription.session);
+    const BatchStore::Entry* entry = core_.store.find(grant.batch);
+    if (session == nullptr || entry == nullptr) return;
+    const auto count = static_cast<std::uint32_t>(grant.range.count);
+    v1::Deliver message;
+    message.set_epoch(session->epoch.value());
+    message.set_sub(subscription.number);
+    message.set_count(count);
+    message.set_first_offset(grant.range.first.value());
+    message.set_delivery(grant.tries.deliveries);
+    message.set_attempt(grant.tries.attempts + 1);
+    message.set_put_ms(static_cast<std::uint64_t>(entry->body->header().put_time.ms));
+    const std::array<Slice, 2> bodies{entry->body->lengths(grant.index, count),
+                                      entry->body->records(grant.index, count)};
+    core_.send(*session, v1::OP_DELIVER, message, bodies);
+}
+
+Result<std::size_t> GetDesk::take_loaded() {
+    std::size_t taken = 0;
+    while (auto loaded = loader_.next_loaded()) {
+        ++taken;
+        std::vector<queue::Grant> waiting;
+        if (auto node = cold_.extract(loaded->batch)) waiting = std::move(node.mapped());
+        const BatchStore::Entry* entry = core_.store.find(loaded->batch);
+        if (entry == nullptr) continue;  // settled meanwhile
+        if (!loaded->body) return fail(loaded->body.error());
+        auto view = batch::View::reopen(*loaded->body, true);
+        if (!view) return fail(Code::kCorrupt, "a stored batch: " + view.error().message());
+        core_.store.loaded(loaded->batch, std::move(*view));
+        for (const queue::Grant& grant : waiting) send_grant(grant);
+    }
+    return taken;
+}
+
+void GetDesk::tell(HostedQueue& queue) {
+    std::vector<std::uint32_t> due;
+    due.swap(queue.settled_due);
+    for (const std::uint32_t number : due) {
+        Subscription* found = find(number);
+        if (found == nullptr) continue;
+        Subscription& subscription = *found;
+        subscription.settled_due = false;
+        const Session* session = core_.sessions.find(subscription.session);
+        if (session == nullptr) continue;
+        v1::Settled message;
+        message.set_sub(number);
+        message.set_settle(subscription.settled);
+        auto& lost = subscription.lost;
+        const auto told =
+            std::find_if(lost.begin(), lost.end(), [&](const auto& row) { return row.first > subscription.settled; });
+        for (auto row = lost.begin(); row != told; ++row) {
+            message.add_lost(row->first);
+            message.add_lost(row->second.first.value());
+            message.add_lost(row->second.count);
+        }
+        lost.erase(lost.begin(), told);
+        core_.send(*session, v1::OP_SETTLED, message);
+    }
+}
+
+void GetDesk::run_timers(HostedQueue& queue) {
+    core_.journal.reserve(0);
+    const Returned returned = queue.queue.run_timers(core_.now);
+    if (queue.durable()) core_.journal.returned(queue.id, returned, 0, false);
+    core_.catalog.touch(queue);
+}
+
+void GetDesk::disconnected(const Session& session) {
+    for (const std::uint32_t number : session.subscriptions) {
+        const Subscription& subscription = subscriptions_.at(number);
+        if (HostedQueue* queue = core_.catalog.find(subscription.queue)) {
+            queue->queue.hold(subscription.consumer, core_.now + core_.settings.resume_grace);
+            std::erase(queue->subscriptions, number);
+            core_.catalog.touch(*queue);
+        }
+        by_consumer_.erase(subscription.consumer);
+        subscriptions_.erase(number);
+    }
+}
+
+void GetDesk::session_over(const Session& session) {
+    for (const std::uint32_t number : session.subscriptions) {
+        core_.journal.reserve(0);
+        drop(subscriptions_.at(number));
+    }
+}
+
+void GetDesk::queue_removed(HostedQueue& queue) {
+    for (const std::uint32_t number : queue.subscriptions) {
+        const Subscription& subscription = subscriptions_.at(number);
+        if (Session* session = core_.sessions.find(subscription.session)) {
+            std::erase(session->subscriptions, number);
+            core_.refuse(session->peer, 0, Error(Code::kNotFound, "queue " + queue.name + " was removed"));
+        }
+        by_consumer_.erase(subscription.consumer);
+        subscriptions_.erase(number);
+    }
+    queue.subscriptions.clear();
+}
+
+}  // namespace telpher::broker

@@ -1,0 +1,62 @@
+// Gives messages to consumers and takes their verdicts: attach, credit, deliver, settle, extend, detach. Owned by the
+// shard thread; lives as long as the shard.
+//
+// A grant whose body is not in memory waits for it; the others go on. A connection that ends leaves its leases held for
+// a resume.
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/body_loader.h"
+#include "broker/core.h"
+
+namespace telpher::broker {
+
+class GetDesk {
+public:
+    GetDesk(Core& core, BodyLoader& loader) : core_(core), loader_(loader) {}
+
+    void attach(Session& session, const v1::Attach& request);
+    void detach(Session& session, const v1::Detach& request);
+    void credit(Session& session, const v1::Credit& request);
+    /// An error is fatal to the connection.
+    Result<void> settle(Session& session, const v1::Settle& request);
+    Result<void> extend(Session& session, const v1::Extend& request);
+
+    /// Hands out what is ready to who has credit.
+    void deliver(HostedQueue& queue);
+    /// Tells SETTLED for what became safe.
+    void tell(HostedQueue& queue);
+    /// Runs the queue's timers: delays, lease ends, holds.
+    void run_timers(HostedQueue& queue);
+    /// The connection ended: its leases are held for a while.
+    void disconnected(const Session& session);
+    /// The session said BYE: its leases go back at once.
+    void session_over(const Session& session);
+    void queue_removed(HostedQueue& queue);
+
+    /// Asks for a body unless it is on its way; true if it is in memory.
+    bool want_body(BatchRef batch);
+    /// Takes what came back; an error means confirmed data is damaged and the shard must stop.
+    Result<std::size_t> take_loaded();
+
+    [[nodiscard]] Subscription* find(std::uint32_t number);
+
+private:
+    Subscription* of(const Session& session, std::uint32_t number);
+    void send_grant(const queue::Grant& grant);
+    void drop(Subscription& subscription);
+
+    Core& core_;
+    BodyLoader& loader_;
+    std::unordered_map<std::uint32_t, Subscription> subscriptions_;
+    std::unordered_map<ConsumerId, std::uint32_t> by_consumer_;
+    std::unordered_map<BatchRef, std::vector<queue::Grant>> cold_;  ///< Asked for; grants that wait for it.
+    std::uint32_t next_subscription_ = 1;
+    ConsumerId next_consumer_{1};
+    std::vector<queue::Grant> grants_;  // reused
+};
+
+}  // namespace telpher::broker

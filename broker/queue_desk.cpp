@@ -1,0 +1,258 @@
+#include "broker/queue_desk.h"
+
+#include <algorithm>
+
+#include "broker/queue_options.h"
+#include "proto/frame.h"
+
+namespace telpher::broker {
+namespace {
+
+constexpr std::uint32_t kListMax = 1000;
+constexpr std::uint32_t kPeekMax = 1000;
+constexpr std::size_t kWaitingPeeksMax = 256;
+
+}  // namespace
+
+void QueueDesk::open(Session& session, const v1::Open& request) {
+    if (!frame::legal_name(request.name())) {
+        return core_.refuse(session.peer, request.req(), Error(Code::kBadName, request.name().substr(0, 64)));
+    }
+    HostedQueue* queue = core_.catalog.find(request.name());
+    if (queue != nullptr) {
+        const auto wanted = apply_options(queue->queue.options(), request.options());
+        if (!wanted) return core_.refuse(session.peer, request.req(), wanted.error());
+        if (*wanted != queue->queue.options()) {
+            return core_.refuse(session.peer, request.req(), Error(Code::kQueueMismatch, request.name()));
+        }
+        return opened(session, *queue, request.req(), false);
+    }
+    if (request.create()) {
+        const auto made = create(request.name(), request.options());
+        if (!made) return core_.refuse(session.peer, request.req(), made.error());
+        return opened(session, **made, request.req(), true);
+    }
+    if (!request.wait()) return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, request.name()));
+    if (waiting_opens_.size() >= limits::kJoinersMax) {
+        return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "waiting opens"));
+    }
+    waiting_opens_.push_back({session.id, request});
+}
+
+Result<HostedQueue*> QueueDesk::create(const std::string& name, const v1::QueueOptions& options) {
+    if (core_.catalog.size() >= limits::kQueuesMax) return fail(Code::kLimit, "queues of this shard");
+    const auto wanted = apply_options({}, options);
+    if (!wanted) return fail(wanted.error());
+    HostedQueue& queue = core_.catalog.create(name, *wanted);
+    log::v1::QueueMeta change;
+    change.set_change(log::v1::QueueMeta::CHANGE_CREATED);
+    change.set_name(name);
+    change.set_generation(queue.generation);
+    encode_options(*wanted, *change.mutable_options());
+    core_.journal.queue_changed(queue.id, change);
+    answer_waiting(queue);
+    return &queue;
+}
+
+void QueueDesk::answer_waiting(HostedQueue& queue) {
+    std::vector<WaitingOpen> waiting;
+    waiting.swap(waiting_opens_);
+    for (WaitingOpen& open : waiting) {
+        if (open.request.name() != queue.name) {
+            waiting_opens_.push_back(std::move(open));
+        } else if (Session* session = core_.sessions.find(open.session)) {
+            opened(*session, queue, open.request.req(), false);
+        }
+    }
+}
+
+void QueueDesk::opened(Session& session, HostedQueue& queue, std::uint64_t req, bool created) {
+    if (session.handles.size() >= limits::kHandlesMax) {
+        return core_.refuse(session.peer, req, Error(Code::kLimit, "open queues of one session"));
+    }
+    Handle handle;
+    handle.id = HandleId(session.next_handle++);
+    handle.queue = queue.id;
+    handle.window = PutWindow(limits::kHandlePutWindowBytes);
+    v1::Opened answer;
+    answer.set_req(req);
+    answer.set_handle(handle.id.value());
+    answer.set_generation(queue.generation);
+    encode_options(queue.queue.options(), *answer.mutable_options());
+    answer.set_put_bytes(handle.window.limit());
+    answer.set_sealed(queue.queue.sealed());
+    answer.set_created(created);
+    session.handles.emplace(handle.id, handle);
+    // The queue may be new: nobody is told of it before its record is committed.
+    core_.gate.add(queue::Durability::kFsync, core_.journal.last(),
+                   [this, answer, id = session.id, peer = session.peer] {
+                       const Session* still = core_.sessions.find(id);
+                       if (still != nullptr && still->peer == peer) core_.send(*still, v1::OP_OPENED, answer);
+                   });
+}
+
+void QueueDesk::close(Session& session, const v1::Close& request) { session.handles.erase(HandleId(request.handle())); }
+
+void QueueDesk::change(Session& session, const v1::Change& request) {
+    const auto refuse = [&](Error error) { core_.refuse(session.peer, request.req(), error); };
+    if (!frame::legal_name(request.name())) return refuse(Error(Code::kBadName, request.name().substr(0, 64)));
+    HostedQueue* queue = core_.catalog.find(request.name());
+    Result<void> done;
+    if (request.what() == v1::Change::WHAT_CREATE) {
+        if (queue == nullptr) {
+            const auto made = create(request.name(), request.options());
+            if (!made) done = fail(made.error());
+        } else if (const auto wanted = apply_options(queue->queue.options(), request.options()); !wanted) {
+            done = fail(wanted.error());
+        } else if (*wanted != queue->queue.options()) {
+            done = fail(Code::kQueueMismatch, request.name());
+        }
+    } else if (queue == nullptr) {
+        done = fail(Code::kNotFound, request.name());
+    } else if (request.what() == v1::Change::WHAT_SET) {
+        done = set(*queue, request.options());
+    } else if (request.what() == v1::Change::WHAT_REMOVE) {
+        done = remove(*queue, request.force());
+    } else if (request.what() == v1::Change::WHAT_PAUSE || request.what() == v1::Change::WHAT_RESUME) {
+        const bool paused = request.what() == v1::Change::WHAT_PAUSE;
+        queue->queue.pause(paused);
+        log::v1::QueueMeta meta;
+        meta.set_change(paused ? log::v1::QueueMeta::CHANGE_PAUSED : log::v1::QueueMeta::CHANGE_RESUMED);
+        core_.journal.queue_changed(queue->id, meta);
+        core_.catalog.touch(*queue);
+    } else {
+        done = fail(Code::kUnsupported, "CHANGE");
+    }
+    if (!done) return refuse(done.error());
+    core_.ok_when_committed(session, request.req());
+}
+
+Result<void> QueueDesk::set(HostedQueue& queue, const v1::QueueOptions& options) {
+    const auto wanted = apply_options(queue.queue.options(), options);
+    if (!wanted) return fail(wanted.error());
+    if (wanted->durability != queue.queue.options().durability) {
+        return fail(Code::kBadOption, "the durability of a queue cannot change; make another queue");
+    }
+    queue.queue.set_options(*wanted);
+    log::v1::QueueMeta change;
+    change.set_change(log::v1::QueueMeta::CHANGE_SET);
+    encode_options(*wanted, *change.mutable_options());
+    core_.journal.queue_changed(queue.id, change);
+    core_.catalog.touch(queue);
+    return {};
+}
+
+Result<void> QueueDesk::remove(HostedQueue& queue, bool force) {
+    const queue::Queue& state = queue.queue;
+    const std::uint64_t unfinished = state.ready() + state.leased() + state.delayed() + state.waiters();
+    if (unfinished > 0 && !force) {
+        return fail(Code::kBusy, queue.name + " holds " + std::to_string(unfinished) + " messages; use force");
+    }
+    puts_.queue_removed(queue);
+    gets_.queue_removed(queue);
+    ends_.queue_removed(queue);
+    core_.sessions.for_each([&](Session& session) {
+        std::erase_if(session.handles, [&](const auto& entry) { return entry.second.queue == queue.id; });
+    });
+    queue.queue.purge();
+    core_.account(queue);
+    log::v1::QueueMeta change;
+    change.set_change(log::v1::QueueMeta::CHANGE_REMOVED);
+    core_.journal.queue_changed(queue.id, change);
+    core_.catalog.remove(queue.id);
+    return {};
+}
+
+void QueueDesk::list(Session& session, const v1::List& request) {
+    v1::Queues answer;
+    answer.set_req(request.req());
+    const std::uint32_t max = request.max() == 0 ? kListMax : std::min(request.max(), kListMax);
+    const auto& queues = core_.catalog.by_name();
+    std::uint32_t count = 0;
+    for (auto at = queues.upper_bound(request.after()); at != queues.end(); ++at) {
+        if (count++ == max) {
+            answer.set_more(true);
+            break;
+        }
+        *answer.add_queues() = at->second->state();
+    }
+    core_.send(session, v1::OP_QUEUES, answer);
+}
+
+void QueueDesk::show(Session& session, const v1::Show& request) {
+    const HostedQueue* queue = core_.catalog.find(request.name());
+    if (queue == nullptr) {
+        return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, request.name().substr(0, 64)));
+    }
+    v1::Queues answer;
+    answer.set_req(request.req());
+    *answer.add_queues() = queue->state();
+    core_.send(session, v1::OP_QUEUES, answer);
+}
+
+void QueueDesk::peek(Session& session, const v1::Peek& request) {
+    if (core_.catalog.find(request.name()) == nullptr) {
+        return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, request.name().substr(0, 64)));
+    }
+    if (try_peek(session, request)) return;
+    if (waiting_peeks_.size() >= kWaitingPeeksMax) {
+        return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "waiting peeks"));
+    }
+    waiting_peeks_.push_back({session.id, request});
+}
+
+bool QueueDesk::try_peek(const Session& session, const v1::Peek& request) {
+    HostedQueue* queue = core_.catalog.find(request.name());
+    v1::Peeked answer;
+    answer.set_req(request.req());
+    std::vector<std::byte> lengths;
+    std::vector<std::byte> records;
+    const std::uint32_t max = std::clamp(request.max(), 1U, kPeekMax);
+    std::vector<queue::Queue::Peeked> runs;
+    if (queue != nullptr) runs = queue->queue.peek(Offset(request.from()), max);
+    for (const auto& run : runs) {
+        if (!gets_.want_body(run.batch)) return false;
+        const batch::View& view = *core_.store.find(run.batch)->body;
+        const auto count = static_cast<std::uint32_t>(run.range.count);
+        const Slice part_lengths = view.lengths(run.index, count);
+        const Slice part_records = view.records(run.index, count);
+        if (!records.empty() && records.size() + part_records.size() > limits::kBatchBytesMax) break;
+        lengths.insert(lengths.end(), part_lengths.bytes().begin(), part_lengths.bytes().end());
+        records.insert(records.end(), part_records.bytes().begin(), part_records.bytes().end());
+        v1::Peeked::Run* out = answer.add_runs();
+        out->set_first_offset(run.range.first.value());
+        out->set_count(count);
+        out->set_state(static_cast<std::uint32_t>(run.state));
+        out->set_delivery(run.tries.deliveries);
+        out->set_attempt(run.tries.attempts);
+        out->set_put_ms(static_cast<std::uint64_t>(view.header().put_time.ms));
+        answer.set_next(run.range.end().value());
+    }
+    if (answer.next() > 0 && queue->queue.peek(Offset(answer.next()), 1).empty()) answer.set_next(0);
+    const std::array<Slice, 2> bodies{Slice::own(std::move(lengths)), Slice::own(std::move(records))};
+    core_.send(session, v1::OP_PEEKED, answer, bodies);
+    return true;
+}
+
+void QueueDesk::retry_peeks() {
+    std::vector<WaitingPeek> waiting;
+    waiting.swap(waiting_peeks_);
+    for (WaitingPeek& peek : waiting) {
+        const Session* session = core_.sessions.find(peek.session);
+        if (session != nullptr && !try_peek(*session, peek.request)) waiting_peeks_.push_back(std::move(peek));
+    }
+}
+
+void QueueDesk::leave(Session& session, const v1::Leave& request) {
+    std::erase_if(waiting_opens_, [&](const WaitingOpen& open) {
+        return open.session == session.id && open.request.req() == request.req();
+    });
+    ends_.leave(session, request);
+}
+
+void QueueDesk::connection_over(const Session& session) {
+    std::erase_if(waiting_opens_, [&](const WaitingOpen& open) { return open.session == session.id; });
+    std::erase_if(waiting_peeks_, [&](const WaitingPeek& peek) { return peek.session == session.id; });
+}
+
+}  // namespace telpher::broker

@@ -1,0 +1,56 @@
+// Opens, makes, changes, removes and shows queues. Owned by the shard thread; lives as long as the shard.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/core.h"
+#include "broker/end_desk.h"
+#include "broker/get_desk.h"
+#include "broker/put_desk.h"
+
+namespace telpher::broker {
+
+class QueueDesk {
+public:
+    QueueDesk(Core& core, PutDesk& puts, GetDesk& gets, EndDesk& ends)
+        : core_(core), puts_(puts), gets_(gets), ends_(ends) {}
+
+    void open(Session& session, const v1::Open& request);
+    void close(Session& session, const v1::Close& request);
+    void change(Session& session, const v1::Change& request);
+    void list(Session& session, const v1::List& request);
+    void show(Session& session, const v1::Show& request);
+    void peek(Session& session, const v1::Peek& request);
+    void leave(Session& session, const v1::Leave& request);
+    void connection_over(const Session& session);
+    /// Bodies came back from the log: peeks that wait for them go on.
+    void retry_peeks();
+
+private:
+    struct WaitingOpen {
+        SessionId session;
+        v1::Open request;
+    };
+    struct WaitingPeek {
+        SessionId session;
+        v1::Peek request;
+    };
+
+    Result<HostedQueue*> create(const std::string& name, const v1::QueueOptions& options);
+    void opened(Session& session, HostedQueue& queue, std::uint64_t req, bool created);
+    void answer_waiting(HostedQueue& queue);
+    Result<void> set(HostedQueue& queue, const v1::QueueOptions& options);
+    Result<void> remove(HostedQueue& queue, bool force);
+    bool try_peek(const Session& session, const v1::Peek& request);
+
+    Core& core_;
+    PutDesk& puts_;
+    GetDesk& gets_;
+    EndDesk& ends_;
+    std::vector<WaitingOpen> waiting_opens_;
+    std::vector<WaitingPeek> waiting_peeks_;
+};
+
+}  // namespace telpher::broker
