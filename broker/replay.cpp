@@ -1,0 +1,273 @@
+#include "broker/replay.h"
+
+#include <algorithm>
+
+#include "broker/queue_options.h"
+#include "proto/base/check.h"
+
+namespace telpher::broker {
+namespace {
+
+template <class Meta>
+Result<Meta> parse(const log::RecordView& record) {
+    Meta meta;
+    if (!meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size()))) {
+        return fail(Code::kCorrupt, "record " + std::to_string(record.lsn.value()) + ": meta does not parse");
+    }
+    return meta;
+}
+
+/// Ranges as the journal writes them: pairs (gap from the end of the previous one, wrapping, count).
+template <class Numbers>
+std::vector<queue::Range> ranges_of(const Numbers& numbers) {
+    std::vector<queue::Range> ranges;
+    std::uint64_t end = 0;
+    for (int i = 0; i + 1 < numbers.size(); i += 2) {
+        const queue::Range range{Offset(end + numbers.Get(i)), numbers.Get(i + 1)};
+        end = range.end().value();
+        ranges.push_back(range);
+    }
+    return ranges;
+}
+
+}  // namespace
+
+Result<void> Replay::take(const log::RecordView& record) {
+    using log::Kind;
+    if (record.kind == Kind::kSnapshot) {
+        if (snapshot_done_) return {};
+        const auto meta = parse<log::v1::SnapshotMeta>(record);
+        return meta ? snapshot(*meta) : fail(meta.error());
+    }
+    snapshot_done_ = true;
+    if (record.kind == Kind::kEnd) return {};
+    if (record.kind == Kind::kBoot) {
+        const auto meta = parse<log::v1::BootMeta>(record);
+        if (!meta) return fail(meta.error());
+        boot_ = std::max(boot_, meta->boot());
+        return {};
+    }
+    if (record.kind == Kind::kMark) {
+        const auto meta = parse<log::v1::MarkMeta>(record);
+        if (!meta) return fail(meta.error());
+        marks(*meta);
+        return {};
+    }
+    if (record.kind == Kind::kQueue) {
+        const auto meta = parse<log::v1::QueueMeta>(record);
+        return meta ? change(record.queue, *meta) : fail(meta.error());
+    }
+    HostedQueue* queue = catalog_.find(record.queue);
+    if (queue == nullptr) return {};  // removed later: the snapshot does not have it any more
+    if (record.kind == Kind::kBatch) {
+        const auto meta = parse<log::v1::BatchMeta>(record);
+        return meta ? batch(*queue, *meta, record) : fail(meta.error());
+    }
+    if (record.kind == Kind::kSettle) {
+        const auto meta = parse<log::v1::SettleMeta>(record);
+        if (!meta) return fail(meta.error());
+        settle(*queue, *meta);
+        return {};
+    }
+    if (record.kind == Kind::kReturn) {
+        const auto meta = parse<log::v1::ReturnMeta>(record);
+        return meta ? returned(*queue, *meta) : fail(meta.error());
+    }
+    if (record.kind == Kind::kProducer) {
+        const auto meta = parse<log::v1::ProducerMeta>(record);
+        if (!meta) return fail(meta.error());
+        producer(*queue, *meta);
+        return {};
+    }
+    return fail(Code::kFormat, "a record of kind " + std::to_string(static_cast<int>(record.kind)));
+}
+
+Result<void> Replay::snapshot(const log::v1::SnapshotMeta& meta) {
+    boot_ = std::max(boot_, meta.boot());
+    catalog_.restore_next_id(QueueId(meta.next_queue()));
+    for (const log::v1::QueueState& state : meta.queues()) {
+        if (auto done = snapshot_queue(state); !done) return done;
+    }
+    snapshot_done_ = meta.last();
+    return {};
+}
+
+Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {
+    const QueueId id(state.queue());
+    HostedQueue* queue = catalog_.find(id);
+    if (queue == nullptr) {
+        const auto options = decode_options(state.options());
+        if (!options) return fail(options.error());
+        queue = &catalog_.restore(id, state.name(), *options);
+        queue->generation = state.generation();
+        queue->lost = state.counters().lost();
+        queue->lost_generation = state.lost_generation();
+        queue::Counters counters;
+        counters.put = state.counters().put();
+        counters.acked = state.counters().acked();
+        counters.nacked = state.counters().nacked();
+        counters.redelivered = state.counters().redelivered();
+        counters.dropped = state.counters().dropped();
+        counters.rejected = state.counters().rejected();
+        counters.high_water = state.counters().high_water();
+        queue->queue.restore(state.next_offset(), state.sealed(), state.paused(), counters);
+        marks_[id] = Offset(state.delivered_mark());
+        memory_unfinished_[id] = state.memory_unfinished();
+    }
+    for (const log::v1::ProducerState& row : state.producers()) {
+        Producer& producer = queue->producers[ProducerId(row.producer())];
+        producer.id = ProducerId(row.producer());
+        producer.open = row.open();
+        producer.known = true;
+        producer.last_put = WallTime{static_cast<std::int64_t>(row.last_put_wall_ms())};
+        for (const log::v1::AcceptedRange& range : row.accepted()) {
+            producer.window.restore(Sequence(range.first_sequence()), range.count(), Offset(range.first_offset()));
+        }
+        producer.window.restore_next(Sequence(row.next_sequence()));
+    }
+    return {};
+}
+
+Result<void> Replay::batch(HostedQueue& queue, const log::v1::BatchMeta& meta, const log::RecordView& record) {
+    const auto view = batch::View::reopen(Slice(nullptr, record.body), false);
+    if (!view)
+        return fail(Code::kCorrupt, "record " + std::to_string(record.lsn.value()) + ": " + view.error().message());
+    const queue::Range range{Offset(meta.first_offset()), view->count()};
+    const BatchRef ref = store_.add_stored(queue.id, record.position);
+    queue.queue.restore_batch(ref, range, view->records_bytes());
+    live_[record.position.segment] += range.count;
+    messages_ += range.count;
+    Producer& producer = queue.producers[view->header().producer];
+    producer.id = view->header().producer;
+    producer.known = true;
+    producer.last_put = std::max(producer.last_put, view->header().put_time);
+    producer.window.restore(view->header().first, view->count(), range.first);
+    return {};
+}
+
+void Replay::settle(HostedQueue& queue, const log::v1::SettleMeta& meta) {
+    const bool dropped = meta.reason() == log::v1::SettleMeta::REASON_DROPPED;
+    for (const queue::Range& range : ranges_of(meta.ranges())) queue.queue.restore_done(range, dropped);
+    free(queue);
+}
+
+Result<void> Replay::returned(HostedQueue& queue, const log::v1::ReturnMeta& meta) {
+    const auto ranges = ranges_of(meta.ranges());
+    const auto count = static_cast<int>(ranges.size());
+    if (meta.deliveries_size() != count || meta.attempts_size() != count || meta.due_ms_size() != count) {
+        return fail(Code::kCorrupt, "a return record whose lists differ in length");
+    }
+    for (int i = 0; i < count; ++i) {
+        const queue::Tries tries{meta.deliveries(i), meta.attempts(i)};
+        queue.queue.restore_returned(ranges[static_cast<std::size_t>(i)], tries, instant_of(meta.due_ms(i)));
+    }
+    queue.queue.restore_nacked(meta.nacked());
+    return {};
+}
+
+Result<void> Replay::change(QueueId id, const log::v1::QueueMeta& meta) {
+    using Meta = log::v1::QueueMeta;
+    HostedQueue* queue = catalog_.find(id);
+    if (meta.change() == Meta::CHANGE_CREATED) {
+        if (queue != nullptr) return fail(Code::kCorrupt, "queue " + meta.name() + " is made twice");
+        const auto options = decode_options(meta.options());
+        if (!options) return fail(options.error());
+        catalog_.restore(id, meta.name(), *options).generation = meta.generation();
+        return {};
+    }
+    if (queue == nullptr) return {};
+    switch (meta.change()) {
+        case Meta::CHANGE_SET: {
+            const auto options = decode_options(meta.options());
+            if (!options) return fail(options.error());
+            queue->queue.set_options(*options);
+            return {};
+        }
+        case Meta::CHANGE_SEALED:
+            queue->queue.restore_sealed(true);
+            return {};
+        case Meta::CHANGE_REOPENED:
+            queue->queue.restore_sealed(false);
+            queue->generation = meta.generation();
+            return {};
+        case Meta::CHANGE_PAUSED:
+            queue->queue.pause(true);
+            return {};
+        case Meta::CHANGE_RESUMED:
+            queue->queue.pause(false);
+            return {};
+        case Meta::CHANGE_REMOVED:
+            queue->queue.purge();
+            free(*queue);
+            marks_.erase(id);
+            memory_unfinished_.erase(id);
+            catalog_.remove(id);
+            return {};
+        case Meta::CHANGE_RESTARTED:
+            queue->queue.restore_sealed(false);
+            queue->lost_generation = queue->generation;
+            queue->generation = meta.generation();
+            queue->lost += meta.lost();
+            memory_unfinished_[id] = 0;
+            return {};
+        default:
+            return fail(Code::kFormat, "a queue change this version does not know");
+    }
+}
+
+void Replay::producer(HostedQueue& queue, const log::v1::ProducerMeta& meta) {
+    Producer& producer = queue.producers[ProducerId(meta.producer())];
+    producer.id = ProducerId(meta.producer());
+    producer.known = true;
+    producer.open = meta.change() == log::v1::ProducerMeta::CHANGE_OPENED;
+    producer.last_put = std::max(producer.last_put, WallTime{static_cast<std::int64_t>(meta.wall_ms())});
+}
+
+void Replay::marks(const log::v1::MarkMeta& meta) {
+    for (const log::v1::MarkMeta::Mark& mark : meta.marks()) {
+        const QueueId id(mark.queue());
+        if (catalog_.find(id) == nullptr) continue;
+        marks_[id] = std::max(marks_[id], Offset(mark.delivered()));
+        memory_unfinished_[id] = mark.memory_unfinished();
+    }
+}
+
+void Replay::free(HostedQueue& queue) {
+    for (const queue::Freed& freed : queue.queue.take_freed()) {
+        const BatchStore::Entry* entry = store_.find(freed.batch);
+        TELPHER_CHECK(entry != nullptr);
+        live_[entry->position.segment] -= freed.messages;
+        messages_ -= freed.messages;
+        if (freed.empty) store_.erase(freed.batch);
+    }
+}
+
+Instant Replay::instant_of(std::uint64_t wall_ms) const {
+    if (wall_ms == 0) return now_;
+    return now_ + std::chrono::milliseconds(static_cast<std::int64_t>(wall_ms) - wall_.ms);
+}
+
+void Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
+    for (const auto& [segment, messages] : live_) {
+        if (messages > 0) log.add_live(segment, messages);
+    }
+    for (const auto& [name, queue] : catalog_.by_name()) {
+        if (queue->durable()) {
+            queue->queue.restore_finish(marks_[queue->id], hold_until, now_);
+            queue->queue.make_visible(queue->queue.next_offset());
+        } else {
+            // Message ids of a memory queue are not in the log: each start begins far above all earlier ones.
+            queue->memory_lost = memory_unfinished_[queue->id];
+            queue->queue.restore_empty(Offset((boot_ + 1) << 32));
+        }
+        queue->seal_asked = queue->queue.sealed();
+        queue->mark_logged = queue->queue.delivered_mark();
+        for (auto& [id, producer] : queue->producers) {
+            producer.committed_below = producer.window.decided_below();
+            producer.confirm_from = producer.committed_below;
+            if (producer.open) producer.orphan_until = orphans_until;
+        }
+    }
+}
+
+}  // namespace telpher::broker

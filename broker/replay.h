@@ -1,0 +1,58 @@
+// Brings the shard's state back from the log, record by record, as Log::open() reads it. Used by one thread, before the
+// shard runs; then finish() hands the state over and is not used again.
+//
+// The first snapshot is the start; later ones are skipped, since every change since is replayed. A message is live if a
+// batch record holds it and no settle record does. What was delivered but not settled is held for its old consumer for
+// a while (DESIGN: restart).
+#pragma once
+
+#include <map>
+
+#include "broker/batch_store.h"
+#include "broker/catalog.h"
+#include "broker/log/log.h"
+#include "broker/log/records.pb.h"
+#include "proto/base/clock.h"
+
+namespace telpher::broker {
+
+class Replay {
+public:
+    Replay(Catalog& catalog, BatchStore& store, Instant now, WallTime wall)
+        : catalog_(catalog), store_(store), now_(now), wall_(wall) {}
+
+    /// Takes one record. kFormat or kCorrupt if it makes no sense: the start stops there.
+    Result<void> take(const log::RecordView& record);
+    /// The end of the log: holds, live counts, memory queues. `orphans_until`: open producers have so long to come
+    /// back.
+    void finish(log::Log& log, Instant hold_until, Instant orphans_until);
+
+    /// The highest boot counter seen.
+    [[nodiscard]] std::uint64_t boot() const { return boot_; }
+    [[nodiscard]] std::uint64_t messages() const { return messages_; }
+
+private:
+    Result<void> snapshot(const log::v1::SnapshotMeta& meta);
+    Result<void> snapshot_queue(const log::v1::QueueState& state);
+    Result<void> batch(HostedQueue& queue, const log::v1::BatchMeta& meta, const log::RecordView& record);
+    void settle(HostedQueue& queue, const log::v1::SettleMeta& meta);
+    Result<void> returned(HostedQueue& queue, const log::v1::ReturnMeta& meta);
+    Result<void> change(QueueId id, const log::v1::QueueMeta& meta);
+    void producer(HostedQueue& queue, const log::v1::ProducerMeta& meta);
+    void marks(const log::v1::MarkMeta& meta);
+    void free(HostedQueue& queue);
+    [[nodiscard]] Instant instant_of(std::uint64_t wall_ms) const;
+
+    Catalog& catalog_;
+    BatchStore& store_;
+    const Instant now_;
+    const WallTime wall_;
+    bool snapshot_done_ = false;
+    std::uint64_t boot_ = 0;
+    std::uint64_t messages_ = 0;
+    std::map<SegmentId, std::uint64_t> live_;
+    std::map<QueueId, Offset> marks_;
+    std::map<QueueId, std::uint64_t> memory_unfinished_;
+};
+
+}  // namespace telpher::broker

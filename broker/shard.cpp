@@ -1,0 +1,269 @@
+#include "broker/shard.h"
+
+#include <algorithm>
+
+#include "broker/replay.h"
+#include "broker/snapshot.h"
+#include "proto/base/check.h"
+#include "proto/frame.h"
+
+namespace telpher::broker {
+namespace {
+
+constexpr auto kMaintainEvery = std::chrono::milliseconds(500);
+/// Delivered marks go with the next records; alone only after this long.
+constexpr auto kMarksAfter = std::chrono::milliseconds(200);
+/// Rounds of "admit, commit, deliver" in one cycle: what is left goes on in the next.
+constexpr int kRoundsMax = 8;
+
+}  // namespace
+
+Shard::Shard(ShardSettings settings, Seams seams)
+    : settings_(std::move(settings)),
+      seams_(std::move(seams)),
+      random_(seams_.random_seed),
+      sessions_(settings_, random_),
+      store_(settings_.cache_bytes_max) {}
+
+Shard::~Shard() = default;
+
+Result<std::unique_ptr<Shard>> Shard::open(ShardSettings settings, log::LogOptions log_options, Seams seams) {
+    std::unique_ptr<Shard> shard(new Shard(std::move(settings), std::move(seams)));
+    if (auto done = shard->replay(std::move(log_options)); !done) return fail(done.error());
+    return shard;
+}
+
+Result<void> Shard::replay(log::LogOptions options) {
+    started_ = seams_.clock.now();
+    Replay replay(catalog_, store_, started_, seams_.clock.wall());
+    segment_bytes_ = options.segment_bytes;
+    auto log = log::Log::open(seams_.files, std::move(options),
+                              [&](const log::RecordView& record) { return replay.take(record); });
+    if (!log) return fail(log.error());
+    log_ = std::move(*log);
+    replay.finish(*log_, started_ + settings_.restart_hold, started_ + settings_.session_lease);
+    boot_ = replay.boot() + 1;
+    recovered_messages_ = replay.messages();
+    wire();
+    begin_boot();
+    return {};
+}
+
+void Shard::wire() {
+    boot_id_ = random_.next();
+    journal_ = std::make_unique<Journal>(*log_);
+    journal_->on_snapshot([this] { return make_snapshot(catalog_, boot_); });
+    core_ = std::make_unique<Core>(Core{.settings = settings_,
+                                        .transport = seams_.transport,
+                                        .log = *log_,
+                                        .journal = *journal_,
+                                        .sessions = sessions_,
+                                        .catalog = catalog_,
+                                        .store = store_,
+                                        .gate = gate_,
+                                        .now = started_,
+                                        .wall = seams_.clock.wall(),
+                                        .dead = {}});
+    loader_ = seams_.make_loader(log_->reader());
+    puts_ = std::make_unique<PutDesk>(*core_);
+    gets_ = std::make_unique<GetDesk>(*core_, *loader_);
+    ends_ = std::make_unique<EndDesk>(*core_, *puts_, *gets_);
+    queues_ = std::make_unique<QueueDesk>(*core_, *puts_, *gets_, *ends_);
+    puts_->start(boot_);
+}
+
+void Shard::begin_boot() {
+    journal_->reserve(0);
+    journal_->boot(boot_, core_->wall);
+    for (const auto& [name, queue] : catalog_.by_name()) {
+        catalog_.touch(*queue);
+        if (queue->durable()) continue;
+        journal_->reserve(0);
+        queue->lost += queue->memory_lost;
+        queue->lost_generation = queue->generation;
+        ++queue->generation;
+        queue->queue.restore_sealed(false);
+        queue->seal_asked = false;
+        log::v1::QueueMeta change;
+        change.set_change(log::v1::QueueMeta::CHANGE_RESTARTED);
+        change.set_generation(queue->generation);
+        change.set_lost(queue->memory_lost);
+        journal_->queue_changed(queue->id, change);
+    }
+    journal_->flush();
+    maintain_at_ = started_;
+}
+
+std::size_t Shard::do_work(Instant now) {
+    if (failed_ || ended_) return 0;
+    core_->now = now;
+    core_->wall = seams_.clock.wall();
+    std::size_t work = take_gone();
+    work += take_frames();
+    if (auto loaded = gets_->take_loaded()) {
+        if (*loaded > 0) queues_->retry_peeks();
+        work += *loaded;
+    } else {
+        fail_all(loaded.error());
+        return work;
+    }
+    run_timers();
+    work += look_after_queues();
+    log_marks(journal_->dirty() || now >= marks_at_);
+    journal_->flush();
+    for (const PeerId peer : std::exchange(core_->dead, {})) lost_connection(peer);
+    if (auto error = log_->failed()) fail_all(*error);
+    return work;
+}
+
+std::size_t Shard::take_gone() {
+    std::size_t gone = 0;
+    PeerId peer;
+    while (seams_.transport.next_gone(peer)) {
+        lost_connection(peer);
+        ++gone;
+    }
+    return gone;
+}
+
+std::size_t Shard::take_frames() {
+    std::size_t frames = 0;
+    std::size_t bytes = 0;
+    Incoming incoming;
+    while (frames < limits::kCycleFramesMax && bytes < limits::kCycleBytesMax && seams_.transport.receive(incoming)) {
+        ++frames;
+        bytes += incoming.header.size() + incoming.bodies[0].size() + incoming.bodies[1].size();
+        take(incoming);
+        incoming = Incoming();
+    }
+    return frames;
+}
+
+std::size_t Shard::look_after_queues() {
+    std::size_t work = run_gate();
+    for (int round = 0; round < kRoundsMax && catalog_.any_touched(); ++round) {
+        const std::vector<QueueId> touched = catalog_.take_touched();
+        for (const QueueId id : touched) {
+            if (HostedQueue* queue = catalog_.find(id)) puts_->admit(*queue);
+        }
+        run_gate();
+        for (const QueueId id : touched) {
+            HostedQueue* queue = catalog_.find(id);
+            if (queue == nullptr) continue;
+            puts_->tell(*queue);
+            gets_->tell(*queue);
+            gets_->deliver(*queue);
+            core_->journal.reserve(0);
+            ends_->check(*queue);
+            catalog_.schedule(*queue, queue->queue.next_due());
+            if (queue->queue.delivered_mark() > queue->mark_logged && !queue->mark_due) {
+                queue->mark_due = true;
+                marked_.push_back(id);
+                marks_at_ = std::min(marks_at_, core_->now + kMarksAfter);
+            }
+        }
+        run_gate();
+        work += touched.size();
+    }
+    return work;
+}
+
+std::size_t Shard::run_gate() { return gate_.run(log_->committed_lsn(), log_->written_lsn(), log_->last_lsn()); }
+
+void Shard::log_marks(bool now) {
+    if (!now || marked_.empty()) return;
+    log::v1::MarkMeta meta;
+    for (const QueueId id : std::exchange(marked_, {})) {
+        HostedQueue* queue = catalog_.find(id);
+        if (queue == nullptr) continue;
+        queue->mark_due = false;
+        queue->mark_logged = queue->queue.delivered_mark();
+        auto* mark = meta.add_marks();
+        mark->set_queue(id.value());
+        mark->set_delivered(queue->mark_logged.value());
+        if (!queue->durable()) {
+            mark->set_memory_unfinished(queue->queue.ready() + queue->queue.leased() + queue->queue.delayed());
+        }
+    }
+    marks_at_ = Instant::never();
+    journal_->reserve(0);
+    journal_->marks(meta);
+}
+
+void Shard::run_timers() {
+    for (const QueueId id : catalog_.take_due(core_->now)) {
+        if (HostedQueue* queue = catalog_.find(id)) gets_->run_timers(*queue);
+    }
+    if (core_->now >= maintain_at_) maintain();
+}
+
+void Shard::maintain() {
+    maintain_at_ = core_->now + kMaintainEvery;
+    sessions_.run_timers(
+        core_->now,
+        [&](Session& session) {
+            const PeerId peer = session.peer;
+            seams_.transport.kick(peer);
+            lost_connection(peer);
+        },
+        [&](Session& session) {
+            puts_->session_over(session);
+            sessions_.remove(session.id);
+        });
+    for (const auto& [name, queue] : catalog_.by_name()) {
+        if (!queue->producers.empty()) puts_->expire(*queue);
+        if (queue->queue.waiters() > 0) catalog_.touch(*queue);  // a ROOM may have run out of patience
+    }
+    const auto free = seams_.files.free_bytes(settings_.data_dir);
+    core_->disk_full = free && *free < settings_.disk_reserve_bytes;
+    log_->reclaim();
+}
+
+void Shard::lost_connection(PeerId peer) {
+    Session* session = sessions_.of_peer(peer);
+    if (session == nullptr) return;
+    core_->journal.reserve(0);
+    gets_->disconnected(*session);
+    puts_->disconnected(*session);
+    ends_->connection_over(*session);
+    queues_->connection_over(*session);
+    sessions_.disconnect(*session, core_->now);
+}
+
+Instant Shard::next_timer() const {
+    if (failed_) return Instant::never();
+    return std::min({catalog_.next_due(), maintain_at_, marks_at_});
+}
+
+void Shard::drain() {
+    core_->draining = true;
+    v1::Goodbye goodbye;
+    goodbye.set_code(static_cast<std::uint32_t>(Code::kRestarting));
+    goodbye.set_retry_after_ms(100);
+    sessions_.for_each([&](Session& session) { core_->send(session, v1::OP_GOODBYE, goodbye); });
+}
+
+bool Shard::quiet() const { return gate_.empty() && !catalog_.any_touched() && log_->uncommitted_bytes() == 0; }
+
+void Shard::finish() {
+    TELPHER_CHECK(!ended_);
+    ended_ = true;
+    if (failed_) return;
+    log_marks(true);
+    journal_->reserve(0);
+    journal_->end();
+    journal_->flush();
+}
+
+std::optional<Error> Shard::failed() const { return failed_; }
+
+void Shard::fail_all(const Error& error) {
+    failed_ = error;
+    v1::Goodbye goodbye;
+    goodbye.set_code(static_cast<std::uint32_t>(Code::kStorage));
+    goodbye.set_detail(error.message());
+    goodbye.set_retry_after_ms(1000);
+    sessions_.for_each([&](Session& session) { core_->send(session, v1::OP_GOODBYE, goodbye); });
+}
+
+}  // namespace telpher::broker

@@ -1,0 +1,106 @@
+// A shard: one thread's worth of broker. It owns the sessions, the queues placed on it and the shard's end of the log,
+// and is an agent: do_work(now) takes a bounded number of frames, applies them, hands records to the commit thread,
+// sends what became safe, delivers, runs timers, and returns. No locks, no waiting, no sync, no file read. Tests drive
+// it without a thread or a socket.
+//
+// Life: open() replays the log; then do_work() until finish(). After the log failed nothing is served any more
+// (failed()).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "broker/body_loader.h"
+#include "broker/core.h"
+#include "broker/end_desk.h"
+#include "broker/get_desk.h"
+#include "broker/put_desk.h"
+#include "broker/queue_desk.h"
+#include "proto/base/random.h"
+
+namespace telpher::broker {
+
+class Shard {
+public:
+    struct Seams {
+        Transport& transport;
+        log::FileSystem& files;
+        const Clock& clock;
+        std::uint64_t random_seed = 0;
+        /// Makes the loader for this log's reader.
+        std::function<std::unique_ptr<BodyLoader>(log::Reader&)> make_loader;
+    };
+
+    /// Opens the log and replays it. Errors: those of Log::open().
+    static Result<std::unique_ptr<Shard>> open(ShardSettings settings, log::LogOptions log_options, Seams seams);
+    ~Shard();
+
+    /// One cycle; returns how much was done (0 = idle).
+    std::size_t do_work(Instant now);
+    /// When do_work() has something to do even if nothing happens.
+    [[nodiscard]] Instant next_timer() const;
+
+    /// Takes no more puts and hands out no more messages; tells clients to come back later.
+    void drain();
+    /// Nothing waits for the log any more.
+    [[nodiscard]] bool quiet() const;
+    /// Writes the end mark; the caller lets the committer finish and checks failed().
+    void finish();
+
+    [[nodiscard]] log::Log& log() { return *log_; }
+    [[nodiscard]] std::optional<Error> failed() const;
+    [[nodiscard]] std::uint64_t recovered_messages() const { return recovered_messages_; }
+    [[nodiscard]] std::uint64_t boot() const { return boot_; }
+    [[nodiscard]] std::size_t queue_count() const { return catalog_.size(); }
+
+private:
+    Shard(ShardSettings settings, Seams seams);
+    Result<void> replay(log::LogOptions options);
+    void begin_boot();
+    void wire();
+    std::size_t take_frames();
+    void take(const Incoming& incoming);
+    Result<void> dispatch(Session& session, v1::Op op, const Incoming& incoming);
+    void hello(const Incoming& incoming);
+    v1::HelloOk hello_ok(const Session& session, bool resumed) const;
+    void status(Session& session, const v1::Status& request);
+    void bye(Session& session);
+    void lost_connection(PeerId peer);
+    std::size_t take_gone();
+    std::size_t look_after_queues();
+    std::size_t run_gate();
+    void run_timers();
+    void log_marks(bool now);
+    void maintain();
+    void fail_all(const Error& error);
+
+    ShardSettings settings_;
+    Seams seams_;
+    Random random_;
+    Sessions sessions_;
+    Catalog catalog_;
+    BatchStore store_;
+    CommitGate gate_;
+    std::unique_ptr<log::Log> log_;
+    std::unique_ptr<Journal> journal_;
+    std::unique_ptr<Core> core_;
+    std::unique_ptr<BodyLoader> loader_;
+    std::unique_ptr<PutDesk> puts_;
+    std::unique_ptr<GetDesk> gets_;
+    std::unique_ptr<EndDesk> ends_;
+    std::unique_ptr<QueueDesk> queues_;
+
+    std::uint64_t segment_bytes_ = 0;
+    std::uint64_t boot_ = 0;
+    std::uint64_t boot_id_ = 0;
+    std::uint64_t recovered_messages_ = 0;
+    Instant started_;
+    Instant maintain_at_;
+    Instant marks_at_ = Instant::never();
+    std::vector<QueueId> marked_;  ///< Queues whose delivered mark moved since it was logged.
+    std::optional<Error> failed_;
+    bool ended_ = false;
+};
+
+}  // namespace telpher::broker
