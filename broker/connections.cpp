@@ -1,0 +1,119 @@
+#include "broker/connections.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace telpher::broker {
+namespace {
+
+constexpr auto kKickAfter = std::chrono::milliseconds(50);
+constexpr auto kLookEvery = std::chrono::milliseconds(500);
+constexpr int kSuspiciousLooks = 4;  // two seconds
+constexpr std::size_t kDepartedMax = 65'536;
+
+}  // namespace
+
+void Connections::accepted(int fd, Instant now) {
+    Connection& connection = by_fd_[fd];
+    if (connection.peer.value() != 0) forget_peer(connection.peer);  // its end was not told
+    connection = Connection{.since = now, .peer = PeerId()};
+    if (by_fd_.size() > limits_.connections_max) shut(fd, connection);
+}
+
+void Connections::disconnected(int fd) {
+    const auto found = by_fd_.find(fd);
+    if (found == by_fd_.end()) return;
+    if (found->second.peer.value() != 0) forget_peer(found->second.peer);
+    by_fd_.erase(found);
+}
+
+void Connections::forget_peer(PeerId peer) {
+    if (peers_.erase(peer) == 0) return;
+    gone_.push_back(peer);
+    departed_.insert(peer);
+    departed_order_.push_back(peer);
+    if (departed_order_.size() <= kDepartedMax) return;
+    departed_.erase(departed_order_.front());
+    departed_order_.pop_front();
+}
+
+bool Connections::heard(PeerId peer, int fd, std::uint64_t wire_bytes) {
+    if (departed_.contains(peer)) return false;
+    const auto known = peers_.find(peer);
+    if (known == peers_.end()) {
+        const auto found = by_fd_.find(fd);
+        if (found == by_fd_.end() || found->second.going) return false;  // gone before we heard of it
+        // The descriptor was taken over by a newer connection: the older peer is gone.
+        if (found->second.peer.value() != 0) forget_peer(found->second.peer);
+        found->second.peer = peer;
+        found->second.heard_bytes += wire_bytes;
+        peers_.emplace(peer, fd);
+        return true;
+    }
+    Connection& connection = by_fd_.at(known->second);
+    connection.heard_bytes += wire_bytes;
+    return !connection.going;
+}
+
+void Connections::welcome(PeerId peer) {
+    const auto known = peers_.find(peer);
+    if (known != peers_.end()) by_fd_.at(known->second).welcome = true;
+}
+
+void Connections::kick(PeerId peer, Instant now) {
+    const auto known = peers_.find(peer);
+    if (known == peers_.end()) return;
+    Connection& connection = by_fd_.at(known->second);
+    if (connection.going) return;
+    connection.going = true;
+    ++kicked_;
+    leaving_.push_back({known->second, peer, now + kKickAfter});
+}
+
+bool Connections::next_gone(PeerId& peer) {
+    if (gone_.empty()) return false;
+    peer = gone_.front();
+    gone_.pop_front();
+    return true;
+}
+
+void Connections::shut(int fd, Connection& connection) {
+    if (!connection.going) ++kicked_;
+    connection.going = true;
+    ::shutdown(fd, SHUT_RDWR);
+}
+
+void Connections::tick(Instant now) {
+    while (!leaving_.empty() && leaving_.front().at <= now) {
+        const Leaving leaving = leaving_.front();
+        leaving_.pop_front();
+        // Only if the descriptor is still that peer's.
+        const auto found = by_fd_.find(leaving.fd);
+        if (found != by_fd_.end() && found->second.peer == leaving.peer) ::shutdown(leaving.fd, SHUT_RDWR);
+    }
+    if (now >= look_at_) look(now);
+}
+
+void Connections::look(Instant now) {
+    look_at_ = now + kLookEvery;
+    for (auto& [fd, connection] : by_fd_) {
+        if (connection.going) continue;
+        if (!connection.welcome && connection.since + limits_.hello_timeout <= now) {
+            shut(fd, connection);
+        } else if (connection.welcome && sends_unseen(fd, connection)) {
+            shut(fd, connection);
+        }
+    }
+}
+
+bool Connections::sends_unseen(int fd, Connection& connection) const {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;  // not tcp
+    const bool too_many = info.tcpi_bytes_received > connection.heard_bytes + limits_.unseen_bytes_max;
+    connection.suspicious = too_many ? connection.suspicious + 1 : 0;
+    return connection.suspicious >= kSuspiciousLooks;
+}
+
+}  // namespace telpher::broker

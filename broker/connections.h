@@ -1,0 +1,78 @@
+// The connections behind a ROUTER socket, as its monitor tells them: which descriptors are open, which peer each
+// belongs to, who has not said HELLO in time, who sends what never becomes a message, who is to be thrown out. Owned by
+// the shard thread; lives as long as its Router. libzmq 4.3.4 has no call to drop one peer: shutdown(2) on its
+// descriptor does it; closing it would crash.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "broker/transport.h"
+#include "proto/base/clock.h"
+
+namespace telpher::broker {
+
+struct ConnectionLimits {
+    std::size_t connections_max = 10'000;
+    Duration hello_timeout = std::chrono::seconds(5);
+    std::uint64_t unseen_bytes_max = 20 << 20;  ///< Bytes a tcp peer may have sent that did not become a message.
+};
+
+class Connections {
+public:
+    explicit Connections(ConnectionLimits limits) : limits_(limits) {}
+
+    /// Monitor events.
+    void accepted(int fd, Instant now);
+    void disconnected(int fd);
+
+    /// A message of `peer` came in on `fd` (-1: not known). False: the peer is gone or being thrown out: drop the
+    /// message.
+    bool heard(PeerId peer, int fd, std::uint64_t wire_bytes);
+    [[nodiscard]] bool knows(PeerId peer) const { return peers_.contains(peer); }
+    void welcome(PeerId peer);
+    /// Throws the peer out a moment later, so that what was sent to it last can leave.
+    void kick(PeerId peer, Instant now);
+    bool next_gone(PeerId& peer);
+
+    /// Enforces the time limits. Call it every cycle.
+    void tick(Instant now);
+    [[nodiscard]] std::size_t size() const { return by_fd_.size(); }
+    [[nodiscard]] std::uint64_t kicked() const { return kicked_; }
+
+private:
+    struct Connection {
+        Instant since;
+        PeerId peer;  ///< 0: has said nothing yet.
+        bool welcome = false;
+        bool going = false;  ///< Shut down already.
+        std::uint64_t heard_bytes = 0;
+        int suspicious = 0;  ///< Looks in a row with too many unseen bytes.
+    };
+    struct Leaving {
+        int fd = -1;
+        PeerId peer;
+        Instant at;
+    };
+
+    void shut(int fd, Connection& connection);
+    void forget_peer(PeerId peer);
+    void look(Instant now);
+    [[nodiscard]] bool sends_unseen(int fd, Connection& connection) const;
+
+    const ConnectionLimits limits_;
+    std::unordered_map<int, Connection> by_fd_;
+    std::unordered_map<PeerId, int> peers_;
+    std::unordered_set<PeerId>
+        departed_;  ///< Messages of these may still come out of the socket: bounded, oldest forgotten.
+    std::deque<PeerId> departed_order_;
+    std::deque<PeerId> gone_;
+    std::deque<Leaving> leaving_;
+    Instant look_at_;
+    std::uint64_t kicked_ = 0;
+};
+
+}  // namespace telpher::broker

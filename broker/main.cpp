@@ -1,0 +1,70 @@
+// telpherd: the broker daemon.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "broker/daemon.h"
+#include "proto/base/units.h"
+#include "proto/version.h"
+
+namespace {
+
+using telpher::broker::DaemonOptions;
+
+constexpr int kExitUsage = 64;
+
+void add_size(CLI::App& app, const std::string& name, std::uint64_t& value, const std::string& help) {
+    app.add_option_function<std::string>(
+           name,
+           [&value](const std::string& text) {
+               const auto size = telpher::parse_size(text);
+               if (!size) throw CLI::ValidationError(size.error().message());
+               value = *size;
+           },
+           help)
+        ->type_name("SIZE");
+}
+
+void add_daemon_flags(CLI::App& app, DaemonOptions& options) {
+    app.add_option("--data-dir", options.data_dir, "Where the log lies")->capture_default_str();
+    app.add_option("--listen", options.listen, "tcp://ADDRESS:PORT or ipc:///PATH; may be given again")
+        ->allow_extra_args(false);
+    app.add_flag("--dev", options.dev, "Try it: temporary data directory, ipc; prints how to connect");
+    app.add_flag("--insecure", options.insecure, "Allow addresses that other hosts can reach, without keys");
+    app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error")
+        ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
+        ->capture_default_str();
+    app.add_option("--connections-max", options.connections_max, "Connections at most")
+        ->check(CLI::Range(1, 1'000'000))
+        ->capture_default_str();
+    add_size(app, "--message-size", options.message_bytes, "Largest message, up to 16MiB (default 1MiB)");
+    add_size(app, "--segment-bytes", options.segment_bytes, "Size of a log segment (default 64MiB)");
+    add_size(app, "--cache-bytes", options.cache_bytes, "Recent batches kept in memory (default 64MiB)");
+    add_size(app, "--disk-reserve", options.disk_reserve_bytes,
+             "Less free disk than this refuses puts (default 256MiB)");
+    const auto add_ms = [&](const char* name, std::uint64_t& value, const char* help) {
+        app.add_option(name, value, help)->check(CLI::Range(1, 3'600'000))->capture_default_str();
+    };
+    add_ms("--heartbeat-ms", options.heartbeat_ms, "Clients send something this often");
+    add_ms("--session-lease-ms", options.session_lease_ms, "Silence that ends a session");
+    add_ms("--resume-grace-ms", options.resume_grace_ms, "How long a lost connection's work waits for it");
+    add_ms("--hello-timeout-ms", options.hello_timeout_ms, "A connection must say HELLO within this");
+    add_ms("--restart-hold-ms", options.restart_hold_ms,
+           "After a restart, delivered messages wait this long for their consumers");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"Telpher's broker: bounded, durable queues between processes"};
+    app.set_version_flag(
+        "--version", "telpherd " + std::string(telpher::kVersion) + " (" + std::string(telpher::kGitRevision) + ")");
+    DaemonOptions options;
+    add_daemon_flags(app, options);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : kExitUsage;
+    }
+    return telpher::broker::run_daemon(std::move(options));
+}

@@ -1,0 +1,222 @@
+#include "broker/router.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "broker/zmq_frames.h"
+#include "proto/base/check.h"
+#include "proto/limits.h"
+#include "proto/session/zmq_message.h"
+
+namespace telpher::broker {
+namespace {
+
+constexpr const char* kMonitorAddress = "inproc://telpher.router.monitor";
+constexpr int kMonitorEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+
+void set(void* socket, int option, int value) {
+    TELPHER_CHECK_MSG(zmq_setsockopt(socket, option, &value, sizeof value) == 0, zmq_strerror(errno));
+}
+
+void set_options(void* socket, std::size_t body_bytes_max) {
+    set(socket, ZMQ_ROUTER_MANDATORY, 1);
+    set(socket, ZMQ_RCVHWM, 0);
+    set(socket, ZMQ_SNDHWM, limits::kSendHwm);
+    set(socket, ZMQ_LINGER, 0);
+    set(socket, ZMQ_HANDSHAKE_IVL, 5000);
+    set(socket, ZMQ_BACKLOG, 1024);
+    set(socket, ZMQ_TCP_KEEPALIVE, 1);
+    set(socket, ZMQ_TCP_KEEPALIVE_IDLE, 30);
+    set(socket, ZMQ_TCP_KEEPALIVE_INTVL, 10);
+    set(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
+    set(socket, ZMQ_TCP_MAXRT, 20'000);
+    set(socket, ZMQ_IPV6, 1);
+    const auto size = static_cast<std::int64_t>(body_bytes_max + limits::kControlHeaderBytes + limits::kWireSlackBytes);
+    TELPHER_CHECK(zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &size, sizeof size) == 0);
+    // With a ZAP handler libzmq refuses ZMTP 1 and 2 peers and drops properties a peer made up.
+    TELPHER_CHECK(zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "telpher", 7) == 0);
+}
+
+Result<std::string> bind_one(void* socket, const std::string& endpoint) {
+    if (zmq_bind(socket, endpoint.c_str()) != 0) {
+        const Code code = errno == EADDRINUSE ? Code::kAddressInUse : Code::kIo;
+        return fail(code, "cannot listen on " + endpoint + ": " + zmq_strerror(errno));
+    }
+    std::array<char, 512> bound{};
+    std::size_t size = bound.size();
+    TELPHER_CHECK(zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound.data(), &size) == 0);
+    if (endpoint.starts_with("ipc://")) ::chmod(endpoint.c_str() + 6, 0660);
+    return std::string(bound.data());
+}
+
+void* open_monitor(void* context, void* socket) {
+    TELPHER_CHECK_MSG(zmq_socket_monitor(socket, kMonitorAddress, kMonitorEvents) == 0, zmq_strerror(errno));
+    void* monitor = zmq_socket(context, ZMQ_PAIR);
+    TELPHER_CHECK_MSG(monitor != nullptr, zmq_strerror(errno));
+    set(monitor, ZMQ_RCVHWM, 0);
+    set(monitor, ZMQ_LINGER, 0);
+    TELPHER_CHECK_MSG(zmq_connect(monitor, kMonitorAddress) == 0, zmq_strerror(errno));
+    return monitor;
+}
+
+PeerId peer_of(Bytes routing_id) {
+    return PeerId(std::uint64_t{load_le<std::uint32_t>(routing_id.data() + 1)} + 1);  // 0 means nobody
+}
+
+void send_body(void* socket, const Slice& body, bool more) {
+    zmq_msg_t message;
+    session::give_body(message, body);
+    if (zmq_msg_send(&message, socket, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) < 0) zmq_msg_close(&message);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Router>> Router::make(void* context, const RouterSettings& settings) {
+    void* socket = zmq_socket(context, ZMQ_ROUTER);
+    if (socket == nullptr) return fail(Code::kIo, std::string("zmq_socket: ") + zmq_strerror(errno));
+    set_options(socket, settings.body_bytes_max);
+    return std::unique_ptr<Router>(new Router(socket, open_monitor(context, socket), settings));
+}
+
+Result<void> Router::listen(const std::vector<std::string>& endpoints) {
+    for (const std::string& endpoint : endpoints) {
+        auto bound = bind_one(socket_, endpoint);
+        if (!bound) return fail(bound.error());
+        endpoints_.push_back(std::move(*bound));
+    }
+    return {};
+}
+
+Router::Router(void* socket, void* monitor, const RouterSettings& settings)
+    : socket_(socket), monitor_(monitor), connections_(settings.connections) {}
+
+Router::~Router() {
+    zmq_socket_monitor(socket_, nullptr, 0);  // before its PAIR goes, or an IO thread may block on it
+    zmq_close(monitor_);
+    zmq_close(socket_);
+}
+
+void Router::tick(Instant now) {
+    now_ = now;
+    drain_monitor();
+    connections_.tick(now);
+}
+
+void Router::drain_monitor() {
+    ZmqFrame frame;
+    while (frame.receive(monitor_)) {
+        const Bytes told = frame.bytes();
+        TELPHER_CHECK(told.size() >= 6);
+        std::uint16_t event = 0;
+        std::int32_t value = 0;
+        std::memcpy(&event, told.data(), sizeof event);
+        std::memcpy(&value, told.data() + 2, sizeof value);
+        while (frame.more() && frame.receive(monitor_)) {
+        }
+        if (event == ZMQ_EVENT_ACCEPTED) {
+            connections_.accepted(value, now_);
+        } else if (event == ZMQ_EVENT_DISCONNECTED || event == ZMQ_EVENT_CLOSED) {
+            connections_.disconnected(value);
+        }
+    }
+}
+
+bool Router::receive(Incoming& into) {
+    for (;;) {
+        PeerId peer;
+        int fd = -1;
+        std::uint64_t wire_bytes = 0;
+        into.body_count = 0;
+        if (!readable()) return false;
+        const bool whole = take_message(into, peer, fd, wire_bytes);
+        if (peer.value() == 0) {  // a routing id that libzmq did not make: its connection goes
+            if (fd >= 0) ::shutdown(fd, SHUT_RDWR);
+            continue;
+        }
+        if (!connections_.knows(peer)) drain_monitor();
+        if (!connections_.heard(peer, fd, wire_bytes)) continue;
+        if (!whole) {
+            connections_.kick(peer, now_);
+            continue;
+        }
+        into.peer = peer;
+        return true;
+    }
+}
+
+bool Router::readable() {
+    int events = 0;
+    std::size_t size = sizeof events;
+    return zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
+}
+
+// Reads one multipart message to its end. False: too many frames or none. `peer` stays 0 for an id that is not libzmq's
+// own.
+bool Router::take_message(Incoming& into, PeerId& peer, int& fd, std::uint64_t& wire_bytes) {
+    ZmqFrame frame;
+    if (!frame.receive(socket_)) return false;
+    const bool good_id = frame.bytes().size() == limits::kRoutingIdBytes && frame.bytes()[0] == std::byte{0};
+    peer = good_id ? peer_of(frame.bytes()) : PeerId();
+    std::size_t count = 0;
+    while (frame.more() && frame.receive(socket_)) {
+        const std::size_t size = frame.bytes().size();
+        wire_bytes += size + (size < 256 ? 2 : 9);  // ZMTP's own header
+        if (count == 0) {
+            fd = frame.source_fd();
+            into.header = Slice::copy(frame.bytes().first(std::min(size, limits::kControlHeaderBytes + 1)));
+        } else if (count <= into.bodies.size()) {
+            into.bodies[count - 1] = frame.take();
+            into.body_count = count;
+        }
+        ++count;
+    }
+    return count >= 1 && count <= 1 + into.bodies.size();
+}
+
+Sent Router::send(PeerId peer, std::string_view header, std::span<const Slice> bodies) {
+    std::array<char, limits::kRoutingIdBytes> id{};
+    const auto number = static_cast<std::uint32_t>(peer.value() - 1);
+    std::memcpy(id.data() + 1, &number, sizeof number);
+    for (int attempt = 0;; ++attempt) {
+        if (zmq_send(socket_, id.data(), id.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) break;
+        if (errno == EHOSTUNREACH) return Sent::kGone;
+        if (errno == EINTR) continue;
+        TELPHER_CHECK_MSG(errno == EAGAIN, zmq_strerror(errno));
+        if (attempt > 0) return Sent::kFull;
+        readable();  // lets libzmq take in what the peer has read meanwhile
+    }
+    const int more = bodies.empty() ? 0 : ZMQ_SNDMORE;
+    zmq_send(socket_, header.data(), header.size(), more | ZMQ_DONTWAIT);
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+        send_body(socket_, bodies[i], i + 1 < bodies.size());
+    }
+    return Sent::kSent;
+}
+
+void Router::wait(int wake_fd, int timeout_ms) {
+    // The last look before sleeping: ZMQ_FD only tells of changes after it.
+    int events = 0;
+    std::size_t size = sizeof events;
+    zmq_getsockopt(monitor_, ZMQ_EVENTS, &events, &size);
+    if (readable() || (events & ZMQ_POLLIN) != 0) return;
+    int socket_fd = -1;
+    int monitor_fd = -1;
+    size = sizeof socket_fd;
+    zmq_getsockopt(socket_, ZMQ_FD, &socket_fd, &size);
+    size = sizeof monitor_fd;
+    zmq_getsockopt(monitor_, ZMQ_FD, &monitor_fd, &size);
+    std::array<pollfd, 3> polled{pollfd{socket_fd, POLLIN, 0}, pollfd{monitor_fd, POLLIN, 0},
+                                 pollfd{wake_fd, POLLIN, 0}};
+    ::poll(polled.data(), polled.size(), timeout_ms);
+}
+
+}  // namespace telpher::broker

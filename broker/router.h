@@ -1,0 +1,58 @@
+// The ZeroMQ end of a shard: one ROUTER socket on every listen address and its monitor. Owned by the shard thread:
+// made, used and closed there. The rules that keep a peer from aborting the process are obeyed here: no input is ever
+// stopped (RCVHWM 0, no ZMTP heartbeats, no handover, LINGER 0), the monitor is drained before every new peer, sends
+// never block and stop after a failed id frame, routing ids are seeded, checked and never shown.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/connections.h"
+#include "broker/transport.h"
+#include "telpher/error.h"
+
+namespace telpher::broker {
+
+struct RouterSettings {
+    std::size_t body_bytes_max = 1 << 20;
+    ConnectionLimits connections;
+};
+
+class Router final : public Transport {
+public:
+    /// Makes the socket; nothing listens yet. `context` outlives the Router.
+    static Result<std::unique_ptr<Router>> make(void* context, const RouterSettings& settings);
+    ~Router() override;
+    /// Binds every endpoint; all or kAddressInUse / kIo.
+    Result<void> listen(const std::vector<std::string>& endpoints);
+
+    bool receive(Incoming& into) override;
+    Sent send(PeerId peer, std::string_view header, std::span<const Slice> bodies) override;
+    void welcome(PeerId peer) override { connections_.welcome(peer); }
+    void kick(PeerId peer) override { connections_.kick(peer, now_); }
+    bool next_gone(PeerId& peer) override { return connections_.next_gone(peer); }
+    [[nodiscard]] std::size_t connections() const override { return connections_.size(); }
+    [[nodiscard]] std::uint64_t kicked() const override { return connections_.kicked(); }
+
+    /// Once a cycle, before receive(): monitor events and time limits.
+    void tick(Instant now);
+    /// Sleeps until there is something to receive, `wake_fd` is readable, or `timeout_ms` is over (-1: no limit).
+    void wait(int wake_fd, int timeout_ms);
+    /// The addresses as bound (with the port a * became).
+    [[nodiscard]] const std::vector<std::string>& endpoints() const { return endpoints_; }
+
+private:
+    Router(void* socket, void* monitor, const RouterSettings& settings);
+    void drain_monitor();
+    bool readable();
+    bool take_message(Incoming& into, PeerId& peer, int& fd, std::uint64_t& wire_bytes);
+
+    void* socket_;
+    void* monitor_;
+    Connections connections_;
+    std::vector<std::string> endpoints_;
+    Instant now_;
+};
+
+}  // namespace telpher::broker

@@ -1,0 +1,137 @@
+#include "broker/shard_thread.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "broker/cold_reader.h"
+#include "proto/base/check.h"
+
+namespace telpher::broker {
+namespace {
+
+constexpr int kCommitWaitMs = 1000;
+constexpr auto kGoodbyeTime = std::chrono::milliseconds(100);  // for the last frames to leave
+
+}  // namespace
+
+ShardThread::ShardThread(void* context, log::FileSystem& files, const Clock& clock, std::function<void()> on_failed)
+    : context_(context), files_(files), clock_(clock), on_failed_(std::move(on_failed)) {
+    wake_fd_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    TELPHER_CHECK_MSG(wake_fd_ >= 0, "eventfd");
+}
+
+ShardThread::~ShardThread() {
+    static_cast<void>(stop());
+    shard_.reset();
+    router_.reset();
+    ::close(wake_fd_);
+}
+
+Result<void> ShardThread::start(Settings settings) {
+    auto router = Router::make(context_, settings.router);
+    if (!router) return fail(router.error());
+    router_ = std::move(*router);
+    drain_max_ = settings.drain_max;
+    Shard::Seams seams{.transport = *router_,
+                       .files = files_,
+                       .clock = clock_,
+                       .random_seed = system_entropy(),
+                       .make_loader = [this](log::Reader& reader) {
+                           return std::make_unique<ColdReader>(reader, [this] { wake(); });
+                       }};
+    auto shard = Shard::open(std::move(settings.shard), std::move(settings.log), std::move(seams));
+    if (!shard) return fail(shard.error());
+    shard_ = std::move(*shard);
+    if (auto bound = router_->listen(settings.listen); !bound) return bound;
+    shard_->log().on_commit([this] { wake(); });
+    commit_thread_ = std::thread([this] { run_commits(); });
+    thread_ = std::thread([this] { run(); });
+    return {};
+}
+
+void ShardThread::wake() {
+    if (!sleeping_.exchange(false)) return;
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(wake_fd_, &one, sizeof one));  // full means awake already
+}
+
+void ShardThread::run_commits() {
+    log::Committer& committer = shard_->log().committer();
+    while (!commits_stopping_) {
+        if (committer.do_work() == 0) committer.wait(kCommitWaitMs);
+    }
+    while (committer.do_work() > 0) {
+    }
+}
+
+void ShardThread::run() {
+    bool told = false;
+    while (!stopping_) {
+        const Instant now = clock_.now();
+        router_->tick(now);
+        if (shard_->do_work(now) > 0) continue;
+        if (shard_->failed() && !told) {
+            told = true;
+            on_failed_();
+        }
+        sleep();
+    }
+    drain();
+}
+
+void ShardThread::sleep() {
+    sleeping_ = true;
+    // What happened before the flag was up did not wake us: look once more.
+    if (stopping_ || shard_->do_work(clock_.now()) > 0) {
+        sleeping_ = false;
+        return;
+    }
+    const Duration left = shard_->next_timer() - clock_.now();
+    const auto ms = std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 500);
+    router_->wait(wake_fd_, static_cast<int>(ms));
+    sleeping_ = false;
+    std::uint64_t count = 0;
+    static_cast<void>(::read(wake_fd_, &count, sizeof count));
+}
+
+void ShardThread::drain() {
+    shard_->drain();
+    cycle_until([this] { return shard_->quiet(); }, clock_.now() + drain_max_);
+    shard_->finish();
+    log::Log& log = shard_->log();
+    cycle_until([&] { return log.committed_lsn() == log.last_lsn() || log.failed(); }, clock_.now() + drain_max_);
+    cycle_until([] { return false; }, clock_.now() + kGoodbyeTime);
+}
+
+void ShardThread::cycle_until(const std::function<bool()>& done, Instant deadline) {
+    while (!shard_->failed()) {
+        const Instant now = clock_.now();
+        router_->tick(now);
+        const std::size_t work = shard_->do_work(now);
+        if (done() || now >= deadline) return;
+        if (work > 0) continue;
+        sleeping_ = true;
+        router_->wait(wake_fd_, 5);
+        sleeping_ = false;
+    }
+}
+
+Result<void> ShardThread::stop() {
+    if (thread_.joinable()) {
+        stopping_ = true;
+        sleeping_ = true;
+        wake();
+        thread_.join();
+        commits_stopping_ = true;
+        shard_->log().committer().stop();
+        commit_thread_.join();
+    }
+    if (shard_ && shard_->failed()) return fail(*shard_->failed());
+    if (shard_ && shard_->log().failed()) return fail(*shard_->log().failed());
+    return {};
+}
+
+}  // namespace telpher::broker

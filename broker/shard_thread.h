@@ -1,0 +1,66 @@
+// Runs a shard: its thread, its commit thread, its readers, and the way the others wake it. Made by the daemon's main
+// thread; start() returns when the endpoints are bound, stop() when the threads are joined.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "broker/router.h"
+#include "broker/shard.h"
+
+namespace telpher::broker {
+
+class ShardThread {
+public:
+    struct Settings {
+        ShardSettings shard;
+        log::LogOptions log;
+        RouterSettings router;
+        std::vector<std::string> listen;
+        Duration drain_max = std::chrono::seconds(5);
+    };
+
+    /// `on_failed` is called once, by the shard's thread, if the log failed. `context` (libzmq's) and `files` outlive
+    /// the object.
+    ShardThread(void* context, log::FileSystem& files, const Clock& clock, std::function<void()> on_failed);
+    ~ShardThread();
+    ShardThread(const ShardThread&) = delete;
+    ShardThread& operator=(const ShardThread&) = delete;
+
+    /// Replays the log, binds, starts. Errors: those of Log::open() and Router::listen().
+    Result<void> start(Settings settings);
+    /// Drains (clients are told, what is confirmed is committed, an end mark is written) and joins. The error that
+    /// stopped the shard, if one did.
+    Result<void> stop();
+
+    [[nodiscard]] const std::vector<std::string>& endpoints() const { return router_->endpoints(); }
+    [[nodiscard]] const Shard& shard() const { return *shard_; }
+
+private:
+    void run();
+    void run_commits();
+    void wake();
+    void sleep();
+    void drain();
+    void cycle_until(const std::function<bool()>& done, Instant deadline);
+
+    void* context_;
+    log::FileSystem& files_;
+    const Clock& clock_;
+    const std::function<void()> on_failed_;
+    Duration drain_max_{};
+    int wake_fd_ = -1;
+    std::atomic<bool> sleeping_{false};
+    std::atomic<bool> stopping_{false};
+    std::atomic<bool> commits_stopping_{false};
+    std::unique_ptr<Router> router_;
+    std::unique_ptr<Shard> shard_;
+    std::thread thread_;
+    std::thread commit_thread_;
+};
+
+}  // namespace telpher::broker

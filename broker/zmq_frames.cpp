@@ -1,0 +1,25 @@
+#include "broker/zmq_frames.h"
+
+#include <cerrno>
+
+#include "proto/session/zmq_message.h"
+
+namespace telpher::broker {
+
+bool ZmqFrame::receive(void* socket) {
+    for (;;) {
+        if (zmq_msg_recv(&message_, socket, ZMQ_DONTWAIT) >= 0) {
+            more_ = zmq_msg_more(&message_) != 0;
+            return true;
+        }
+        if (errno == EINTR) continue;
+        more_ = false;
+        return false;
+    }
+}
+
+int ZmqFrame::source_fd() { return zmq_msg_get(&message_, ZMQ_SRCFD); }
+
+Slice ZmqFrame::take() { return session::take_body(message_); }
+
+}  // namespace telpher::broker
