@@ -1,4 +1,8 @@
+// Marks what the shared library shows to its users.
 #pragma once
-// TELPHER_API marks what libtelpher offers to its users: everything else in the library stays hidden.
 
+#if defined(__GNUC__)
 #define TELPHER_API __attribute__((visibility("default")))
+#else
+#define TELPHER_API
+#endif

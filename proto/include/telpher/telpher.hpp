@@ -1,0 +1,6 @@
+// Telpher's C++ client: everything.
+#pragma once
+
+#include "telpher/client.h"
+#include "telpher/error.h"
+#include "telpher/options.h"
