@@ -114,6 +114,34 @@ TEST_F(Delivery, a_consumer_that_leaves_gives_all_back_with_its_delivery_counted
     EXPECT_EQ(grants[0].tries, (Tries{2, 0}));
 }
 
+TEST_F(Delivery, what_a_lost_connection_had_is_held_for_who_claims_it) {
+    put(4);
+    const ConsumerId one = consumer(1);
+    deliver();
+    ack(one, range(3, 1));
+    const Instant until = now_ + std::chrono::seconds(2);
+    queue().hold(one, until);
+    EXPECT_EQ(counts(), Counts(0, 3, 0));
+    EXPECT_EQ(queue().next_due(), until);
+    EXPECT_EQ(ack(one, range(0, 1)).done, (Ranges{range(0, 1)})) << "a settle that was on its way";
+    const ConsumerId again = consumer(2);
+    EXPECT_EQ(queue().claim(again, range(0, 2), 1, now_), (Ranges{range(0, 1)}));
+    EXPECT_EQ(queue().run_timers(until), (Returned{tried(2, 1, {1, 0})}));
+    EXPECT_EQ(ack(again, range(1, 1)).done, (Ranges{range(1, 1)}));
+    EXPECT_EQ(deliver()[0].tries, (Tries{2, 0}));
+}
+
+TEST_F(Delivery, holds_end_each_at_its_own_time) {
+    put(2);
+    const ConsumerId one = consumer(1, 1);
+    const ConsumerId two = consumer(2, 1);
+    deliver();
+    queue().hold(two, now_ + std::chrono::seconds(1));
+    queue().hold(one, now_ + std::chrono::seconds(2));
+    EXPECT_EQ(queue().run_timers(now_ + std::chrono::seconds(1)), (Returned{tried(1, 1, {1, 0})}));
+    EXPECT_EQ(counts(), Counts(1, 1, 0));
+}
+
 TEST_F(Delivery, a_lease_ends_after_its_time) {
     make({.lease_ms = 100});
     put(4);

@@ -78,7 +78,6 @@ void History::offer(Choices& choices) {
 
 void History::admit(Choices& choices) {
     const bool all = !choices.one_in(3);
-    const bool odd_bytes = choices.one_in(4);
     do {
         same(queue_->next_admission(), reference_.next_admission(), "next admission");
         const auto got = queue_->admit_next();
@@ -90,17 +89,23 @@ void History::admit(Choices& choices) {
         same(got->dropped, want->dropped, "dropped");
         if (got->refused != Code::kOk) continue;
         same(got->first, want->first, "first offset");
-        const Range range{got->first, got->count};
-        std::uint64_t bytes = 0;
-        for (std::uint64_t at = got->first.value(); at < range.end().value(); ++at)
-            bytes += reference_.messages[at].bytes;
-        if (odd_bytes) bytes += choices.below(5);
-        queue_->stored(BatchRef(++batches_), range, bytes);
-        reference_.stored(batches_, range, bytes);
         log(got->dropped, Record::kDropped);
-        log_.push_back({Record::kBatch, range, batches_, bytes, {}, {}});
-        live_[batches_] = range.count;
+        // As one batch, or as two.
+        const std::uint64_t part = choices.one_in(4) ? choices.below(got->count) : 0;
+        if (part > 0) store(choices, {got->first, part});
+        store(choices, {got->first + part, got->count - part});
     } while (all);
+}
+
+/// A batch of what it was taken for, or of what it turns out to weigh.
+void History::store(Choices& choices, Range range) {
+    std::uint64_t bytes = 0;
+    for (std::uint64_t at = range.first.value(); at < range.end().value(); ++at) bytes += reference_.messages[at].bytes;
+    if (choices.one_in(4)) bytes += choices.below(5);
+    queue_->stored(BatchRef(++batches_), range, bytes);
+    reference_.stored(batches_, range, bytes);
+    log_.push_back({Record::kBatch, range, batches_, bytes, {}, {}});
+    live_[batches_] = range.count;
 }
 
 void History::make_visible(Choices& choices) {
@@ -122,6 +127,12 @@ void History::attach(Choices& choices) {
 void History::detach(Choices& choices) {
     const ConsumerId id = some_consumer(choices);
     if (!reference_.consumers.contains(id)) return;
+    if (choices.one_in(2)) {
+        const Instant until = now_ + milliseconds(choices.below(40));
+        queue_->hold(id, until);
+        reference_.hold(id, until);
+        return;
+    }
     const auto returned = queue_->detach(id);
     same(returned, reference_.detach(id), "returned by detach");
     log(returned, Instant{});
@@ -230,6 +241,17 @@ void History::cancel(Choices& choices) {
     same(queue_->cancel(ticket), reference_.cancel(ticket), "cancelled");
 }
 
+void History::shrink(Choices& choices) {
+    for (const auto& [id, ticket] : reference_.line) {
+        const std::uint32_t left = ticket.count - ticket.taken;
+        if (left < 2 || choices.one_in(2)) continue;
+        const auto count = static_cast<std::uint32_t>(choices.below(left - 1) + 1);
+        const std::uint64_t bytes = choices.below(count * 10);
+        queue_->shrink(id, count, bytes);
+        return reference_.shrink(id, count, bytes);
+    }
+}
+
 void History::look(Choices& choices) {
     const std::uint64_t most = choices.below(6) + 1;
     std::vector<ReferenceQueue::Given> asked;
@@ -283,7 +305,7 @@ void History::restart(Choices& choices) {
     Queue cut(reference_.options);
     const std::uint64_t records = choices.below(log_.size() + 1);
     for (std::uint64_t i = 0; i < records; ++i) replay(cut, log_[i]);
-    cut.restore_finish(mark_, now_);
+    cut.restore_finish(mark_, now_, now_);
     cut.check_all();
     same(cut.counters().high_water <= maxsize_ever_, true, "bound of a prefix");
 
@@ -349,8 +371,9 @@ void History::step(std::uint64_t command) {
     static constexpr Weighed kCommands[] = {
         {&History::offer, 16},   {&History::admit, 16},  {&History::make_visible, 16}, {&History::attach, 10},
         {&History::deliver, 20}, {&History::settle, 36}, {&History::set_credit, 8},    {&History::advance, 6},
-        {&History::detach, 2},   {&History::extend, 3},  {&History::claim, 6},         {&History::seal, 2},
-        {&History::change, 2},   {&History::cancel, 2},  {&History::look, 3},          {&History::restart, 2},
+        {&History::detach, 3},   {&History::extend, 3},  {&History::claim, 6},         {&History::seal, 2},
+        {&History::change, 2},   {&History::cancel, 2},  {&History::shrink, 2},        {&History::look, 3},
+        {&History::restart, 2},
     };
     static constexpr std::uint64_t kWeights = [] {
         std::uint64_t sum = 0;

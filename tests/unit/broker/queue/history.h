@@ -56,6 +56,8 @@ private:
     void change(Choices& choices);
     void look(Choices& choices);
     void cancel(Choices& choices);
+    void shrink(Choices& choices);
+    void store(Choices& choices, Range range);
     void restart(Choices& choices);
 
     // What to do it with.

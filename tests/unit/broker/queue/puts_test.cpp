@@ -99,6 +99,32 @@ TEST_F(Puts, cancelled_ones_leave_the_line) {
     EXPECT_FALSE(admit());
 }
 
+TEST_F(Puts, may_shrink_in_line_and_keep_their_place) {
+    make({.maxsize = 2});
+    put(2);
+    const TicketId first = offer(5);
+    offer(1);
+    queue().shrink(first, 4, 0);
+    const ConsumerId one = consumer(1);
+    deliver();
+    ack(one, range(0, 2));
+    EXPECT_EQ(admit_all(), (Steps{{2, 1, Code::kOk}, {3, 1, Code::kOk}}));
+}
+
+TEST_F(Puts, may_be_stored_as_several_batches) {
+    offer(5, 50);
+    const auto admission = queue().admit_next();
+    ASSERT_TRUE(admission);
+    queue().stored(BatchRef(1), range(0, 2), 30);
+    EXPECT_EQ(queue().bytes(), 50U);
+    queue().stored(BatchRef(2), range(2, 3), 21);
+    EXPECT_EQ(queue().bytes(), 51U);
+    queue().check_all();
+    queue().make_visible(Offset(5));
+    consumer(1);
+    EXPECT_EQ(given(), (Given{{1, 0, 2}, {1, 2, 3}}));
+}
+
 TEST_F(Puts, reject_takes_the_first_and_refuses_the_rest) {
     make({.maxsize = 5, .on_full = OnFull::kReject});
     offer(3);

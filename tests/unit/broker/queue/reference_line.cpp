@@ -39,6 +39,11 @@ std::uint32_t ReferenceQueue::cancel(TicketId ticket) {
     return left;
 }
 
+void ReferenceQueue::shrink(TicketId ticket, std::uint32_t count, std::uint64_t bytes) {
+    line.at(ticket).count -= count;
+    line.at(ticket).bytes = minus(line.at(ticket).bytes, bytes);
+}
+
 std::uint64_t ReferenceQueue::room() const {
     return options.max_bytes > 0 && bytes() >= options.max_bytes ? 0 : minus(options.maxsize, live());
 }

@@ -61,6 +61,16 @@ std::vector<ReturnedRange> ReferenceQueue::detach(ConsumerId consumer) {
     return returned;
 }
 
+void ReferenceQueue::hold(ConsumerId consumer, Instant until) {
+    consumers.erase(consumer);
+    for (Message& message : messages) {
+        if (message.where != Where::kLeased || message.consumer != consumer) continue;
+        message.where = Where::kHeld;
+        message.at = until;
+        --message.tries.deliveries;
+    }
+}
+
 auto ReferenceQueue::deliver(Instant now, std::uint64_t messages_max) -> std::vector<Given> {
     std::vector<Given> given;
     if (paused) return given;
@@ -224,7 +234,7 @@ std::vector<ReturnedRange> ReferenceQueue::run_timers(Instant now) {
     for (std::size_t at = 0; at < messages.size(); ++at) {
         Message& message = messages[at];
         const bool lease_ends = message.where == Where::kLeased && message.at <= now;
-        const bool hold_ends = message.where == Where::kHeld && hold_end_ <= now;
+        const bool hold_ends = message.where == Where::kHeld && message.at <= now;
         const bool delay_ends = message.where == Where::kDelayed && message.at <= now;
         if (!lease_ends && !hold_ends && !delay_ends) continue;
         message.where = Where::kReady;
@@ -238,8 +248,7 @@ std::vector<ReturnedRange> ReferenceQueue::run_timers(Instant now) {
 Instant ReferenceQueue::next_due() const {
     Instant due = Instant::never();
     for (const Message& message : messages) {
-        if (message.where == Where::kHeld) due = std::min(due, hold_end_);
-        if (message.where == Where::kLeased || message.where == Where::kDelayed) due = std::min(due, message.at);
+        if (message.in_hands() || message.where == Where::kDelayed) due = std::min(due, message.at);
     }
     return due;
 }
@@ -251,6 +260,7 @@ void ReferenceQueue::restart(Offset mark, Instant hold_end, Instant now) {
         if (message.where == Where::kLeased) --message.tries.deliveries;  // grants are not in the log
         if (message.where == Where::kDelayed && message.at > now) continue;
         message.where = at < mark.value() ? Where::kHeld : Where::kReady;
+        message.at = hold_end;
     }
     const bool was_sealed = sealed();
     line.clear();
@@ -260,7 +270,6 @@ void ReferenceQueue::restart(Offset mark, Instant hold_end, Instant now) {
     last_consumer_ = {};
     visible = messages.size();
     delivered_mark = mark.value();
-    hold_end_ = hold_end;
 }
 
 }  // namespace telpher::queue

@@ -18,7 +18,7 @@ public:
         Where where = Where::kReady;
         Tries tries;
         ConsumerId consumer;
-        Instant at;  // deadline or due
+        Instant at;  // deadline, due or end of the hold
         bool unclaimed = false;
         std::uint64_t batch = 0;
         std::uint32_t index = 0;
@@ -52,9 +52,11 @@ public:
     void stored(std::uint64_t batch, Range range, std::uint64_t bytes);
     [[nodiscard]] std::optional<TicketId> next_admission() const;
     std::uint32_t cancel(TicketId ticket);
+    void shrink(TicketId ticket, std::uint32_t count, std::uint64_t bytes);
     [[nodiscard]] std::uint64_t room() const;
 
     std::vector<ReturnedRange> detach(ConsumerId consumer);
+    void hold(ConsumerId consumer, Instant until);
     std::vector<Given> deliver(Instant now, std::uint64_t messages_max);
     Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Instant now,
                    Duration delay);
@@ -115,7 +117,6 @@ private:
     TicketId turn_last_;
     TicketId turn_served_;
     ConsumerId last_consumer_;
-    Instant hold_end_;
 };
 
 }  // namespace telpher::queue

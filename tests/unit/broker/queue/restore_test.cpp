@@ -98,7 +98,7 @@ TEST(RestoreQueue, done_and_returned_offsets_that_are_not_here_are_counted_only)
     queue.restore_done(range(3, 4), false);
     queue.restore_done(range(7, 2), true);
     queue.restore_returned(range(0, 1000), {1, 0}, Instant{});
-    queue.restore_finish(Offset(1000), Instant{5});
+    queue.restore_finish(Offset(1000), Instant{5}, Instant{1});
     EXPECT_EQ(queue.counters().acked, 4U);
     EXPECT_EQ(queue.counters().dropped, 2U);
     EXPECT_TRUE(queue.drained());
@@ -109,12 +109,32 @@ TEST(RestoreQueue, done_and_returned_offsets_that_are_not_here_are_counted_only)
     queue.check_all();
 }
 
+TEST(RestoreQueue, follows_seals_and_nacks_in_the_log) {
+    Queue queue({});
+    queue.restore_sealed(true);
+    EXPECT_TRUE(queue.sealed());
+    queue.restore_sealed(false);
+    EXPECT_FALSE(queue.sealed());
+    queue.restore_nacked(3);
+    queue.restore_nacked(2);
+    EXPECT_EQ(queue.counters().nacked, 5U);
+}
+
+TEST(RestoreQueue, a_memory_queue_begins_above_all_earlier_ids) {
+    Queue queue({.durability = Durability::kMemory});
+    queue.restore_empty(Offset(1ULL << 32));
+    EXPECT_EQ(queue.offer({TicketId(1), 2, 0, {}}), Offered::kInLine);
+    EXPECT_EQ(queue.admit_next()->first, Offset(1ULL << 32));
+    queue.stored(BatchRef(1), range(1ULL << 32, 2), 0);
+    queue.check_all();
+}
+
 TEST(RestoreQueue, an_older_batch_may_come_later_in_the_log) {
     Queue queue({});
     queue.restore(100, false, false, {});
     queue.restore_batch(BatchRef(1), range(100, 5), 5);
     queue.restore_batch(BatchRef(2), range(20, 5), 5);
-    queue.restore_finish(Offset(0), Instant{5});
+    queue.restore_finish(Offset(0), Instant{5}, Instant{1});
     EXPECT_EQ(queue.ready(), 10U);
     EXPECT_EQ(queue.floor(), Offset(20));
     EXPECT_EQ(queue.next_offset(), Offset(105));
