@@ -19,6 +19,7 @@ void check_consistent(const View& view) {
     for (std::uint32_t i = 0; i < view.count(); ++i) {
         const Slice record = view.records(i, 1);
         TELPHER_CHECK(view.bytes_before(i) == bytes);
+        TELPHER_CHECK(!record.empty());
         TELPHER_CHECK(load_le<std::uint32_t>(view.lengths(i, 1).data()) == record.size());
         bytes += record.size();
         (void)decode_record(record.bytes());
@@ -26,7 +27,10 @@ void check_consistent(const View& view) {
     TELPHER_CHECK(bytes == view.records_bytes());
     const std::uint32_t index = view.count() / 2;
     const Slice cut = view.cut(index, view.count() - index);
-    TELPHER_CHECK(View::parse(cut, limits::kMessageBytesMax, kAllColumns).has_value());
+    const auto part = View::parse(cut, limits::kMessageBytesMax, kAllColumns);
+    TELPHER_CHECK(part.has_value());
+    TELPHER_CHECK(part->header().first == view.header().first + index && part->header().first >= view.header().first);
+    TELPHER_CHECK(view.bytes_before(index) + part->records_bytes() == bytes);
     TELPHER_CHECK(View::reopen(cut, true).has_value());
 }
 

@@ -25,6 +25,7 @@ void check_same_again(const frame::Numbers& numbers, const std::vector<frame::Ru
     frame::Numbers again;
     std::uint64_t end = 0;
     for (const frame::Run& run : runs) {
+        TELPHER_CHECK(run.count > 0 && run.first >= end && run.first + run.count > run.first);
         if (triples) {
             frame::add_run(again, end, run);
         } else {

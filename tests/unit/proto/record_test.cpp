@@ -72,7 +72,8 @@ TEST(Record, MalformedOnesHaveTheirCode) {
     EXPECT_EQ(code_of("\1"), Code::kProtocol) << "no key length";
     EXPECT_EQ(code_of("\1\2k"), Code::kProtocol) << "key cut short";
     EXPECT_EQ(code_of("\1\xff\xff\xff\xff\x0f"), Code::kProtocol) << "key of 2^32 - 1";
-    EXPECT_EQ(code_of("\1\xff\xff\xff\xff\x1f"), Code::kProtocol) << "varint over 32 bit";
+    EXPECT_EQ(code_of("\1\x83\x80\x80\x80\x10kkk"), Code::kProtocol)
+        << "2^32 + 3: a key of 3 if the varint were cut to 32 bit";
     EXPECT_EQ(code_of("\1\x80\x80\x80\x80\x80\1"), Code::kProtocol) << "varint of 6 bytes";
     EXPECT_EQ(code_of("\1\x81"s + "\0k"s), Code::kProtocol) << "varint not in its shortest form";
     EXPECT_EQ(code_of("\1\x81"), Code::kProtocol) << "varint cut short";
