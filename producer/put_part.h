@@ -77,6 +77,7 @@ private:
 
     // Under the mutex, any thread.
     void decide(const Confirmed& run, Wake& wake);
+    void tell_fresh(Wake& wake);
     void decided(std::uint64_t below_before, Wake& wake);
     [[nodiscard]] std::optional<Error> take_refusal();
 

@@ -86,7 +86,7 @@ void PutPart::start_over() {
         base_ = batcher_.empty() ? next_ : batcher_.first();
         fresh_.clear();
         outcomes_.fill_below(base_, Code::kUnknown, fresh_);
-        for (const Confirmed& run : std::exchange(fresh_, {})) decide(run, wake);
+        tell_fresh(wake);
         decided(before, wake);
     }
     for (session::Parker* parker : wake) parker->unpark();
@@ -117,8 +117,8 @@ void PutPart::refuse_all(Code unsent, Code sent) {
         fresh_.clear();
         outcomes_.fill_below(border, sent, fresh_);
         outcomes_.fill_below(next_, unsent, fresh_);
-        while (auto batch = batcher_.take(true)) batcher_.recycle(std::move(batch->builder));
-        for (const Confirmed& run : std::exchange(fresh_, {})) decide(run, wake);
+        while (batcher_.take(true)) continue;
+        tell_fresh(wake);
         decided(before, wake);
     }
     for (session::Parker* parker : wake) parker->unpark();
@@ -300,17 +300,18 @@ void PutPart::forget_cancels(std::uint64_t below) {
     std::erase_if(cancels_, answered);
 }
 
-/// Notes outcomes that came now; whoever waits for them is added to `wake`.
+/// Notes an outcome that came now; whoever waits for it is added to `wake`.
 void PutPart::decide(const Confirmed& run, Wake& wake) {
-    std::vector<Confirmed> fresh;
-    fresh.swap(fresh_);
-    fresh.clear();
-    outcomes_.add(run, fresh);
-    for (const Confirmed& news : fresh) {
+    fresh_.clear();
+    outcomes_.add(run, fresh_);
+    tell_fresh(wake);
+}
+
+void PutPart::tell_fresh(Wake& wake) {
+    for (const Confirmed& news : fresh_) {
         const std::uint64_t owned = waiters_.decided(news, wake);
         if (news.code != Code::kOk && owned < news.count && !refusal_) refusal_ = Error(news.code);
     }
-    fresh_.swap(fresh);
 }
 
 /// After decide(): tells those who wait for everything, and the callback, in sequence order.

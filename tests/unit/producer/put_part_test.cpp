@@ -1,0 +1,448 @@
+#include "producer/put_part.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <string>
+
+#include "proto/session/queue_impl.h"
+#include "tests/unit/proto/session/fake_network.h"
+
+namespace telpher::producer {
+namespace {
+
+using namespace std::chrono_literals;
+using session::FakeNetwork;
+using session::hello_ok;
+
+constexpr std::uint64_t kProducer = 0x100000001;
+
+PutOptions within(Millis timeout) {
+    PutOptions options;
+    options.timeout = timeout;
+    return options;
+}
+
+/// A queue over an engine whose broker is the test.
+class PutPartTest : public testing::Test {
+protected:
+    PutPartTest() {
+        engine_ = std::make_shared<session::Engine>(session::Engine::Config{}, net_.factory(), system_clock());
+        greet(hello_ok());
+        auto opening = std::async(std::launch::async, [this] { return engine_->open("jobs", {}, {}); });
+        answer_open(8'000'000);
+        queue_.emplace(std::make_shared<Queue::Impl>(engine_, opening.get().value()));
+    }
+    ~PutPartTest() override {
+        net_.down("the test is over");
+        queue_.reset();
+        engine_->close();
+    }
+
+    void greet(const v1::HelloOk& answer) {
+        ASSERT_TRUE(net_.wait_connections(++connections_));
+        net_.up();
+        ASSERT_TRUE(net_.wait_for<v1::Hello>(v1::OP_HELLO));
+        net_.send(v1::OP_HELLO_OK, answer);
+    }
+    void answer_open(std::uint64_t put_bytes) {
+        const auto open = net_.wait_for<v1::Open>(v1::OP_OPEN);
+        ASSERT_TRUE(open);
+        v1::Opened opened;
+        opened.set_req(open->req());
+        opened.set_handle(3);
+        opened.set_put_bytes(put_bytes);
+        net_.send(v1::OP_OPENED, opened);
+    }
+    /// Answers OPEN_PRODUCER; the id that was asked for.
+    std::uint64_t answer_producer(std::uint64_t producer = kProducer, std::uint64_t next = 0) {
+        const auto open = net_.wait_for<v1::OpenProducer>(v1::OP_OPEN_PRODUCER);
+        if (!open) return 99;
+        v1::ProducerOpened opened;
+        opened.set_req(open->req());
+        opened.set_producer(producer);
+        opened.set_next_sequence(next);
+        net_.send(v1::OP_PRODUCER_OPENED, opened);
+        return open->producer();
+    }
+    void reconnect(const v1::HelloOk& answer, std::uint64_t next = 0) {
+        net_.down("cut");
+        greet(answer);
+        answer_open(8'000'000);
+        EXPECT_EQ(answer_producer(kProducer, next), kProducer);
+    }
+    /// The next PUT's batch, checked.
+    std::optional<batch::View> put(v1::Put* header = nullptr) {
+        std::vector<Slice> bodies;
+        const auto put = net_.wait_for<v1::Put>(v1::OP_PUT, &bodies);
+        if (!put || bodies.size() != 1) return std::nullopt;
+        if (header != nullptr) *header = *put;
+        const auto& copy = Slice::copy(bodies[0].bytes());
+        auto view = batch::View::parse(copy, 1'000'000, 0);
+        return view ? std::optional(*view) : std::nullopt;
+    }
+    void confirm(std::uint64_t first, std::uint64_t count, std::uint64_t offset, Code code = Code::kOk,
+                 std::uint64_t producer = kProducer) {
+        v1::Confirm confirm;
+        confirm.set_handle(3);
+        confirm.set_producer(producer);
+        std::uint64_t end = 0;
+        if (code == Code::kOk) {
+            frame::add_run(*confirm.mutable_stored(), end, {first, count, offset});
+        } else {
+            frame::add_run(*confirm.mutable_refused(), end, {first, count, static_cast<std::uint64_t>(code)});
+        }
+        confirm.set_decided_below(first + count);
+        net_.send(v1::OP_CONFIRM, confirm);
+    }
+    void parked(std::uint64_t first) {
+        v1::Parked parked;
+        parked.set_handle(3);
+        parked.set_producer(kProducer);
+        parked.set_first_sequence(first);
+        parked.set_kept(true);
+        net_.send(v1::OP_PARKED, parked);
+    }
+    /// A put on a thread of its own.
+    std::future<Result<std::uint64_t>> start_put(std::string body, PutOptions options = {}) {
+        return std::async(std::launch::async,
+                          [this, body = std::move(body), options] { return queue_->put(body, options); });
+    }
+
+    FakeNetwork net_;
+    int connections_ = 0;
+    std::shared_ptr<session::Engine> engine_;
+    std::optional<Queue> queue_;
+};
+
+TEST_F(PutPartTest, APutReturnsTheIdOfItsConfirm) {
+    auto done = start_put("hello");
+    EXPECT_EQ(answer_producer(), 0U);
+    v1::Put header;
+    const auto batch = put(&header);
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(header.handle(), 3U);
+    EXPECT_EQ(header.epoch(), 1U);
+    EXPECT_EQ(batch->header().producer, ProducerId(kProducer));
+    EXPECT_EQ(batch->header().first, Sequence(0));
+    const auto record = batch::decode_record(batch->records(0, 1).bytes());
+    ASSERT_TRUE(record);
+    EXPECT_EQ(as_text(record->payload), "hello");
+    confirm(0, 1, 1'000);
+    EXPECT_EQ(done.get().value(), 1'000U);
+}
+
+TEST_F(PutPartTest, ARefusalIsAValue) {
+    auto done = start_put("x");
+    answer_producer();
+    ASSERT_TRUE(put());
+    confirm(0, 1, 0, Code::kFull);
+    EXPECT_EQ(done.get().error().code(), Code::kFull);
+    EXPECT_TRUE(queue_->flush(1s)) << "it was told already";
+}
+
+TEST_F(PutPartTest, GathersWhileABatchIsInFlight) {
+    ASSERT_TRUE(queue_->put_async("first"));
+    answer_producer();
+    ASSERT_TRUE(put());
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(queue_->put_async("more"));
+    EXPECT_FALSE(net_.take());
+    confirm(0, 1, 10);
+    const auto batch = put();
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->count(), 100U);
+    EXPECT_EQ(batch->header().first, Sequence(1));
+    confirm(1, 100, 11);
+    EXPECT_TRUE(queue_->flush(10s));
+    EXPECT_EQ(queue_->wait(Ticket{50}).value(), 60U);
+}
+
+TEST_F(PutPartTest, FullBatchesDoNotWait) {
+    ASSERT_TRUE(queue_->put_async("first"));
+    answer_producer();
+    ASSERT_TRUE(put());
+    const std::string body(10'000, 'x');
+    for (int i = 0; i < 60; ++i) ASSERT_TRUE(queue_->put_async(body));
+    std::uint64_t next = 1;
+    for (int i = 0; i < 2; ++i) {
+        const auto batch = put();
+        ASSERT_TRUE(batch);
+        EXPECT_EQ(batch->header().first.value(), next);
+        EXPECT_GT(batch->bytes().size(), 240'000U);
+        next += batch->count();
+    }
+    confirm(0, next, 0);
+    ASSERT_TRUE(put()) << "the rest goes with the confirm";
+    confirm(next, 61 - next, next);
+    EXPECT_TRUE(queue_->flush(10s));
+}
+
+TEST_F(PutPartTest, FlushTellsTheFirstRefusalOnce) {
+    ASSERT_TRUE(queue_->put_async("a"));
+    answer_producer();
+    ASSERT_TRUE(put());
+    confirm(0, 1, 0, Code::kDiskFull);
+    EXPECT_EQ(queue_->flush(10s).error().code(), Code::kDiskFull);
+    EXPECT_TRUE(queue_->flush(10s));
+    EXPECT_EQ(queue_->wait(Ticket{0}).error().code(), Code::kDiskFull);
+}
+
+TEST_F(PutPartTest, SendsUnansweredPutsAgainUnchanged) {
+    ASSERT_TRUE(queue_->put_async("first"));
+    answer_producer();
+    const auto before = put();
+    ASSERT_TRUE(before);
+    ASSERT_TRUE(queue_->put_async("second"));
+    reconnect(hello_ok(2, true));
+    v1::Put header;
+    const auto again = put(&header);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(header.epoch(), 2U);
+    EXPECT_EQ(as_text(again->bytes().bytes()), as_text(before->bytes().bytes()));
+    confirm(0, 1, 5);
+    const auto second = put();
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->header().first, Sequence(1));
+    confirm(1, 1, 6);
+    EXPECT_TRUE(queue_->flush(10s));
+}
+
+TEST_F(PutPartTest, KnownBelowNeverPassesWhatMayBeSentAgain) {
+    ASSERT_TRUE(queue_->put_async("a"));
+    ASSERT_TRUE(queue_->put_async("b"));
+    answer_producer();
+    const auto first = put();
+    ASSERT_TRUE(first);
+    const std::uint64_t count = first->count();
+    if (count == 1) {
+        confirm(0, 1, 0);
+        ASSERT_TRUE(put());
+        confirm(1, 1, 1);
+    } else {
+        confirm(0, 2, 0);
+    }
+    ASSERT_TRUE(queue_->flush(10s));
+    ASSERT_TRUE(queue_->put_async("c"));
+    v1::Put header;
+    ASSERT_TRUE(put(&header));
+    EXPECT_EQ(header.known_below(), 2U);
+    confirm(2, 1, 2);
+    ASSERT_TRUE(queue_->flush(10s));
+}
+
+TEST_F(PutPartTest, ATimedOutPutIsTakenOutOfLineFirst) {
+    auto done = start_put("late", within(50ms));
+    answer_producer();
+    ASSERT_TRUE(put());
+    parked(0);
+    const auto cancel = net_.wait_for<v1::Cancel>(v1::OP_CANCEL);
+    ASSERT_TRUE(cancel);
+    EXPECT_EQ(cancel->first_sequence(), 0U);
+    EXPECT_EQ(cancel->count(), 1U);
+    EXPECT_EQ(cancel->producer(), kProducer);
+    EXPECT_EQ(done.wait_for(0s), std::future_status::timeout) << "before the answer nothing is certain";
+    confirm(0, 1, 0, Code::kCancelled);
+    EXPECT_EQ(done.get().error().code(), Code::kTimeout);
+}
+
+TEST_F(PutPartTest, ACancelThatCameTooLateIsASuccess) {
+    auto done = start_put("late", within(20ms));
+    answer_producer();
+    ASSERT_TRUE(put());
+    ASSERT_TRUE(net_.wait_for<v1::Cancel>(v1::OP_CANCEL));
+    confirm(0, 1, 42);
+    EXPECT_EQ(done.get().value(), 42U);
+}
+
+TEST_F(PutPartTest, AStoppedPutThatWasNotSentIsTakenBackHere) {
+    ASSERT_TRUE(queue_->put_async("first"));
+    answer_producer();
+    ASSERT_TRUE(put());
+    std::stop_source stop;
+    PutOptions options;
+    options.stop = stop.get_token();
+    auto done = start_put("second", options);
+    while (!queue_->wait(Ticket{1}, 0ms) && queue_->wait(Ticket{1}, 0ms).error().code() == Code::kUsage) continue;
+    stop.request_stop();
+    EXPECT_EQ(done.get().error().code(), Code::kStopped);
+    ASSERT_TRUE(queue_->put_async("third"));
+    confirm(0, 1, 0);
+    const auto batch = put();
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->header().first, Sequence(2)) << "a hole";
+    confirm(2, 1, 1);
+    EXPECT_TRUE(queue_->flush(10s));
+}
+
+TEST_F(PutPartTest, CancelsAgainOnANewConnection) {
+    auto done = start_put("late", within(30ms));
+    answer_producer();
+    ASSERT_TRUE(put());
+    parked(0);
+    ASSERT_TRUE(net_.wait_for<v1::Cancel>(v1::OP_CANCEL));
+    reconnect(hello_ok(2, true));
+    ASSERT_TRUE(put());
+    ASSERT_TRUE(net_.wait_for<v1::Cancel>(v1::OP_CANCEL));
+    confirm(0, 1, 0, Code::kCancelled);
+    EXPECT_EQ(done.get().error().code(), Code::kTimeout);
+}
+
+TEST_F(PutPartTest, ManyGoInOrderAndCollectTheirRuns) {
+    std::vector<std::string> bodies;
+    for (int i = 0; i < 10'000; ++i) bodies.push_back(std::to_string(i));
+    const std::vector<std::string_view> views(bodies.begin(), bodies.end());
+    auto done = std::async(std::launch::async, [&] { return queue_->put_many(views); });
+    answer_producer();
+    std::uint64_t next = 0;
+    while (next < 10'000) {
+        const auto batch = put();
+        ASSERT_TRUE(batch);
+        ASSERT_EQ(batch->header().first.value(), next);
+        // Admitted in parts of 50, with another producer's messages in between.
+        for (std::uint32_t i = 0; i < batch->count(); i += 50) {
+            const auto count = std::min<std::uint32_t>(50, batch->count() - i);
+            confirm(next, count, 2 * next);
+            next += count;
+        }
+    }
+    const auto runs = done.get();
+    ASSERT_TRUE(runs);
+    std::uint64_t at = 0;
+    for (const auto& run : *runs) {
+        EXPECT_EQ(run.first, at);
+        EXPECT_EQ(run.code, Code::kOk);
+        EXPECT_EQ(run.id, 2 * run.first);
+        at += run.count;
+    }
+    EXPECT_EQ(at, 10'000U);
+}
+
+TEST_F(PutPartTest, ManyThatTimeOutAreCancelledFromThere) {
+    const std::vector<std::string_view> bodies(100, "x");
+    auto done = std::async(std::launch::async, [&] { return queue_->put_many(bodies, within(100ms)); });
+    answer_producer();
+    const auto batch = put();
+    ASSERT_TRUE(batch);
+    confirm(0, 1, 7);
+    const auto cancel = net_.wait_for<v1::Cancel>(v1::OP_CANCEL);
+    ASSERT_TRUE(cancel);
+    const std::uint64_t end = cancel->first_sequence() + cancel->count();
+    confirm(1, end - 1, 0, Code::kCancelled);
+    const auto runs = done.get();
+    ASSERT_TRUE(runs);
+    ASSERT_EQ(runs->size(), 2U);
+    EXPECT_EQ(runs->at(0).id, 7U);
+    EXPECT_EQ(runs->at(1).code, Code::kCancelled);
+    EXPECT_EQ(runs->at(1).count, 99U);
+}
+
+TEST_F(PutPartTest, WaitsWhenTooMuchHasNoOutcome) {
+    const std::string body(900'000, 'x');
+    ASSERT_TRUE(queue_->put_async(body));
+    answer_producer();
+    int taken = 1;
+    while (queue_->put_async(body, within(0ms))) ++taken;
+    EXPECT_LE(taken, 20);
+    auto blocked = std::async(std::launch::async, [&] { return queue_->put_async(body); });
+    ASSERT_TRUE(put());
+    confirm(0, 1, 0);
+    EXPECT_TRUE(blocked.get());
+}
+
+TEST_F(PutPartTest, ATooLargeMessageIsRefusedHere) {
+    const std::string body(1'000'001, 'x');
+    EXPECT_EQ(queue_->put(body).error().code(), Code::kTooLarge);
+    const std::vector<std::string_view> bodies{"ok", body};
+    EXPECT_EQ(queue_->put_many(bodies).error().code(), Code::kTooLarge);
+}
+
+TEST_F(PutPartTest, ABrokerThatForgotTheProducerMakesTheRestUnknown) {
+    ASSERT_TRUE(queue_->put_async("old"));
+    answer_producer();
+    ASSERT_TRUE(put());
+    confirm(0, 1, 0);
+    ASSERT_TRUE(queue_->flush(10s));
+    auto sent = start_put("sent");
+    ASSERT_TRUE(put());
+    auto unsent = start_put("unsent");
+    while (queue_->wait(Ticket{2}, 0ms).error().code() == Code::kUsage) continue;
+    reconnect(hello_ok(1, false, 555));
+    EXPECT_EQ(sent.get().error().code(), Code::kUnknown);
+    EXPECT_EQ(answer_producer(kProducer + 1), 0U);
+    const auto batch = put();
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->header().producer, ProducerId(kProducer + 1));
+    EXPECT_EQ(batch->header().first, Sequence(0));
+    confirm(0, 1, 9, Code::kOk, kProducer + 1);
+    EXPECT_EQ(unsent.get().value(), 9U);
+}
+
+TEST_F(PutPartTest, CallbacksComeInOrderOnAnotherThread) {
+    std::mutex mutex;
+    std::vector<Confirmed> told;
+    const auto here = std::this_thread::get_id();
+    queue_->on_confirm([&](const Confirmed& run) {
+        EXPECT_NE(std::this_thread::get_id(), here);
+        const std::lock_guard lock(mutex);
+        told.push_back(run);
+    });
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue_->put_async("x"));
+    answer_producer();
+    std::uint64_t next = 0;
+    while (next < 3) {
+        const auto batch = put();
+        ASSERT_TRUE(batch);
+        confirm(next, batch->count(), 100 + next);
+        next += batch->count();
+    }
+    ASSERT_TRUE(queue_->flush(10s));
+    const std::lock_guard lock(mutex);
+    std::uint64_t at = 0;
+    for (const auto& run : told) {
+        EXPECT_EQ(run.first, at);
+        EXPECT_EQ(run.id, 100 + at);
+        at += run.count;
+    }
+    EXPECT_EQ(at, 3U);
+    EXPECT_THROW(queue_->on_confirm([](const Confirmed&) {}), std::logic_error);
+}
+
+TEST_F(PutPartTest, APutUnderALeaseNamesIt) {
+    auto impl = std::make_shared<Queue::Impl>(engine_, nullptr);
+    auto opening = std::async(std::launch::async, [this] { return engine_->open("jobs", {}, {}); });
+    answer_open(1'000'000);
+    impl->link = opening.get().value();
+    auto done = std::async(std::launch::async, [&] { return session::put_under(*impl, "child", {77, 2}, {}); });
+    answer_producer();
+    v1::Put header;
+    ASSERT_TRUE(put(&header));
+    EXPECT_EQ(header.under_offset(), 77U);
+    EXPECT_EQ(header.under_delivery(), 2U);
+    confirm(0, 1, 1);
+    EXPECT_TRUE(done.get());
+}
+
+TEST_F(PutPartTest, AfterTheClientIsClosedNothingIsTaken) {
+    ASSERT_TRUE(queue_->put_async("sent"));
+    answer_producer();
+    ASSERT_TRUE(put());
+    ASSERT_TRUE(queue_->put_async("unsent"));
+    net_.down("over");
+    engine_->close();
+    EXPECT_EQ(queue_->wait(Ticket{0}).error().code(), Code::kUnknown);
+    EXPECT_EQ(queue_->wait(Ticket{1}).error().code(), Code::kStopped);
+    EXPECT_EQ(queue_->put("more").error().code(), Code::kStopped);
+}
+
+TEST_F(PutPartTest, ATicketNeverGivenIsMisuse) { EXPECT_EQ(queue_->wait(Ticket{12}).error().code(), Code::kUsage); }
+
+TEST_F(PutPartTest, AConfirmOfWhatWasNeverSentEndsTheConnection) {
+    ASSERT_TRUE(queue_->put_async("a"));
+    answer_producer();
+    ASSERT_TRUE(put());
+    confirm(0, 5, 0);
+    EXPECT_TRUE(net_.wait_connections(connections_ + 1));
+}
+
+}  // namespace
+}  // namespace telpher::producer
