@@ -58,7 +58,8 @@ bool Credit::low(const Load& load) const {
     if (short_of_bytes(load)) return true;
     if (prefetch_ > 0) return short_of(load, wanted(load));
     const std::uint64_t floor = eager_ && load.handled == 0 ? 1 : 0;
-    return short_of(load, std::max<std::uint64_t>({wanted_ >= kRefillEarly ? wanted_ : 0, load.waiting, floor}));
+    const std::uint64_t wanted = std::max<std::uint64_t>({wanted_ >= kRefillEarly ? wanted_ : 0, load.waiting, floor});
+    return short_of(load, std::min(wanted, minus(limits::kCreditMessagesMax, load.handled)));
 }
 
 std::optional<CreditLimits> Credit::raise(const Load& load, Instant now) {

@@ -2,31 +2,12 @@
 
 #include <algorithm>
 
-#include "proto/base/check.h"
-
 namespace telpher::consumer {
 
 namespace {
 
 bool joins(const frame::Run& run, std::uint64_t offset, std::uint64_t delivery) {
     return run.first + run.count == offset && run.value == delivery;
-}
-
-/// The parts of `run` outside of `cut` go to `kept`, those inside to `gone`.
-void split(const frame::Run& run, std::span<const frame::Run> cut, std::vector<frame::Run>& kept,
-           std::vector<frame::Run>& gone) {
-    std::uint64_t at = run.first;
-    const std::uint64_t end = run.first + run.count;
-    auto next = std::upper_bound(cut.begin(), cut.end(), at,
-                                 [](std::uint64_t offset, const frame::Run& c) { return offset < c.first + c.count; });
-    for (; next != cut.end() && next->first < end; ++next) {
-        if (next->first > at) kept.push_back({at, next->first - at, run.value});
-        at = std::max(at, next->first);
-        const std::uint64_t until = std::min(end, next->first + next->count);
-        gone.push_back({at, until - at, run.value});
-        at = until;
-    }
-    if (at < end) kept.push_back({at, end - at, run.value});
 }
 
 }  // namespace
@@ -112,29 +93,6 @@ const SettleFrame* SettleBatcher::on_its_way(std::uint64_t number) const {
 void SettleBatcher::restart() {
     sent_ = 0;
     confirmed_ = 0;
-}
-
-std::vector<frame::Run> SettleBatcher::lose(std::span<const frame::Run> lost) {
-    TELPHER_CHECK(sent_ == 0);
-    std::vector<frame::Run> acks;
-    std::vector<frame::Run> kept;
-    std::vector<frame::Run> gone;
-    const auto cut = [&](const Decision& decision, std::uint64_t round, std::vector<frame::Run>& runs) {
-        kept.clear();
-        gone.clear();
-        for (const frame::Run& run : runs) split(run, lost, kept, gone);
-        runs = kept;
-        if (decision.verdict != v1::Settle::VERDICT_ACK) return;
-        for (const frame::Run& run : gone) acks.push_back({run.first, run.count, round});
-    };
-    open_runs_ = 0;
-    for (auto& [decision, group] : open_) {
-        cut(decision, open_round_, group.runs);
-        open_runs_ += group.runs.size();
-    }
-    for (SettleFrame& frame : frames_) cut(frame.decision, frame.round, frame.runs);
-    std::erase_if(frames_, [](const SettleFrame& frame) { return frame.runs.empty(); });
-    return acks;
 }
 
 std::uint64_t SettleBatcher::done_below() const { return frames_.empty() ? open_round_ : frames_.front().round; }

@@ -6,14 +6,12 @@
 // again at 1. A round is done when its last frame is confirmed; who waits for a verdict waits for its round.
 //
 // Invariants: numbers of frames on their way are consecutive; a frame's runs rise, do not overlap and are at most
-// kSettleRangesMax; every verdict added is in exactly one of: open round, frames, confirmed, lost.
+// kSettleRangesMax; every verdict added is in exactly one of: open round, frames, confirmed.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <optional>
-#include <span>
 #include <vector>
 
 #include "proto/frame.h"
@@ -60,10 +58,6 @@ public:
     [[nodiscard]] const SettleFrame* on_its_way(std::uint64_t number) const;
     /// The attachment is gone: everything unconfirmed is sent again in the next one, from number 1.
     void restart();
-    /// Right after restart(): takes `lost` (rising, any delivery) out, as it is not this consumer's any more. Returns
-    /// the acks among them, with the round as value.
-    std::vector<frame::Run> lose(std::span<const frame::Run> lost);
-
     /// Calls f(run) for every run that is not confirmed.
     template <class F>
     void for_each_unconfirmed(F&& f) const;

@@ -153,25 +153,6 @@ TEST(SettleBatcher, UnconfirmedIsSentAgainFromNumberOne) {
     EXPECT_TRUE(batcher.all_confirmed());
 }
 
-TEST(SettleBatcher, WhatWasLostIsNotSentAgain) {
-    SettleBatcher batcher;
-    batcher.add(kAck, 0, 1, 10);
-    batcher.close();
-    batcher.add(kNack, 20, 1, 5);
-    batcher.close();
-    (void)send_all(batcher);
-    batcher.add(kAck, 50, 3);
-    batcher.restart();
-    const std::vector<Range> lost{{2, 3, 0}, {8, 14, 0}, {50, 1, 0}};
-    const std::vector<Range> acks = batcher.lose(lost);
-    EXPECT_EQ(acks, (std::vector<Range>{{50, 1, 3}, {2, 3, 1}, {8, 2, 1}})) << "value = round; the nacks do not matter";
-    batcher.close();
-    const auto again = send_all(batcher);
-    ASSERT_EQ(again.size(), 2U);
-    EXPECT_EQ(again[0].second.runs, (std::vector<Range>{{0, 2, 1}, {5, 3, 1}}));
-    EXPECT_EQ(again[1].second.runs, (std::vector<Range>{{22, 3, 1}}));
-}
-
 TEST(SettleBatcher, EveryVerdictIsConfirmedOnceWhateverHappens) {
     std::mt19937_64 random(7);
     for (int round = 0; round < 50; ++round) {

@@ -1,0 +1,120 @@
+// Consumer, and the gets of a Queue.
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <stop_token>
+
+#include "consumer/handler_pool.h"
+#include "consumer/subscription.h"
+#include "proto/session/queue_impl.h"
+#include "telpher/client.h"
+
+namespace telpher {
+
+namespace {
+
+using namespace std::chrono_literals;
+using consumer::Subscription;
+
+/// What a consumer's end waits for its verdicts to be committed.
+constexpr Millis kCloseTimeout = 1s;
+constexpr Millis kRunFlushTimeout = 5s;
+
+/// get(0): how long to wait for a message that the broker says is ready, before asking again; and how long in all.
+constexpr Millis kReadyWait = 100ms;
+constexpr int kReadyAsks = 20;
+constexpr Millis kReadyAskTimeout = 5s;
+
+// The engine may be gone before the last message; on its own thread it is never asked.
+std::shared_ptr<Subscription> make_subscription(const Queue::Impl& queue, Subscription::Options options) {
+    std::weak_ptr<session::Engine> engine = queue.engine;
+    return std::make_shared<Subscription>(std::move(options), queue.engine->clock(),
+                                          [engine = std::move(engine)](Subscription& subscription) {
+                                              if (const auto alive = engine.lock()) alive->ready(subscription);
+                                          });
+}
+
+}  // namespace
+
+// --- Consumer ---
+
+struct Consumer::Impl : consumer::MessageSource {
+    Impl(std::shared_ptr<Queue::Impl> of, const ConsumeOptions& options)
+        : queue(std::move(of)),
+          subscription(make_subscription(*queue, {Subscription::Kind::kConsumer, options.prefetch, options.name})) {
+        if (options.stop.stop_possible()) on_stop.emplace(options.stop, [this] { subscription->stop(); });
+        queue->engine->add(queue->link, subscription);
+    }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+    ~Impl() override {
+        on_stop.reset();
+        if (queue->engine->forked()) return;
+        subscription->close(kCloseTimeout);
+        queue->engine->post([leaving = subscription] { leaving->detach(); });
+        queue->engine->remove(subscription);
+    }
+
+    Result<Message> next(Millis timeout) override {
+        auto message = subscription->next(timeout);
+        if (!message && message.error().code() != Code::kEmpty) ended = message.error().code();
+        return message;
+    }
+    void stop() override { subscription->stop(); }
+
+    const std::shared_ptr<Queue::Impl> queue;  // keeps it open
+    const std::shared_ptr<Subscription> subscription;
+    std::atomic<Code> ended{Code::kOk};
+    std::optional<std::stop_callback<std::function<void()>>> on_stop;
+};
+
+Consumer::Consumer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Consumer::Consumer(Consumer&&) noexcept = default;
+Consumer& Consumer::operator=(Consumer&&) noexcept = default;
+Consumer::~Consumer() = default;
+
+Result<Message> Consumer::next(Millis timeout) { return impl_->next(timeout); }
+
+Result<void> Consumer::flush(Millis timeout) { return impl_->subscription->flush(timeout); }
+
+Code Consumer::ended() const { return impl_->ended; }
+
+// --- Queue ---
+
+Consumer Queue::consume(const ConsumeOptions& options) {
+    return Consumer(std::make_shared<Consumer::Impl>(impl_, options));
+}
+
+RunResult Queue::run(const RunOptions& options, const std::function<Verdict(Message&)>& handler) {
+    Consumer::Impl source(impl_, {.prefetch = options.prefetch, .stop = {}, .name = {}});
+    const RunResult result = consumer::HandlerPool(source, options, handler, impl_->engine->clock()).run();
+    source.stop();
+    (void)source.subscription->flush(
+        kRunFlushTimeout);  // what is not committed in time comes back to somebody: at least once
+    return result;
+}
+
+Result<Message> Queue::get(Millis timeout, std::stop_token stop) {
+    if (impl_->engine->forked()) return fail(Code::kForked, "made before fork()");
+    const auto getter = impl_->part<Subscription>(impl_->gets, [this] {
+        return make_subscription(*impl_, {Subscription::Kind::kGetter, 0, {}});
+    });
+    auto message = getter->next(timeout, stop);
+    if (timeout > 0ms || message || message.error().code() != Code::kEmpty) return message;
+    // Only what is there: the broker knows.
+    for (int asked = 0; asked < kReadyAsks; ++asked) {
+        const auto state = stats(kReadyAskTimeout);
+        if (!state) return fail(state.error());
+        if (state->sealed && state->unfinished() == 0) return fail(Code::kEnd);
+        if (state->ready == 0 || state->paused) break;
+        message = getter->next(kReadyWait, stop);
+        if (message || message.error().code() != Code::kEmpty) return message;
+    }
+    return fail(Code::kEmpty);
+}
+
+Result<std::uint64_t> Queue::put(std::string_view body, const Message& under, const PutOptions& options) {
+    return session::put_under(*impl_, body, {under.id(), under.delivery()}, options);
+}
+
+}  // namespace telpher
