@@ -62,13 +62,14 @@ void Queue::deliver(Instant now, std::uint64_t messages_max, std::vector<Grant>&
     }
 }
 
-/// Gives the consumer up to `want` messages that are ready; returns how many.
+/// Gives the consumer up to `want` messages, of which at least so many are ready and visible; returns how many.
 std::uint64_t Queue::State::serve(ConsumerId consumer, std::uint64_t want, Instant now, std::vector<Grant>& out) {
     std::uint64_t given = 0;
-    while (given < want) {
-        const Consumers::Credit& credit = consumers.credit(consumer);
-        const auto ready = credit.left() ? ledger.first_ready(true) : std::nullopt;
-        if (!ready) break;
+    const Consumers::Credit& credit = consumers.credit(consumer);
+    while (given < want && credit.left()) {
+        // What is visible lies below all that is not.
+        const auto ready = ledger.first_ready();
+        TELPHER_CHECK(ready);
         const BatchIndex::Place place = ledger.place(ready->range);
         // Up to the message that uses the bytes up: a byte limit smaller than a message must not stop the consumer for
         // ever.

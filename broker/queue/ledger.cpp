@@ -168,14 +168,7 @@ Segment Ledger::segment(Offset at, Offset end) const {
     return {Range{at, end - at}, Standing::gone()};
 }
 
-std::optional<Segment> Ledger::first_ready(bool visible) const {
-    auto run = first_of(ready_, Where::kReady);
-    if (!run || !visible) return run;
-    if (run->range.first >= visible_end_) return std::nullopt;
-    run->range.count = std::min(run->range.count, visible_end_ - run->range.first);
-    return run;
-}
-
+std::optional<Segment> Ledger::first_ready() const { return first_of(ready_, Where::kReady); }
 std::optional<Segment> Ledger::first_delayed() const { return first_of(delayed_, Where::kDelayed); }
 
 std::optional<Segment> Ledger::lease_ended(Instant now) const {

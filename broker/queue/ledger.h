@@ -87,8 +87,8 @@ public:
     /// shown.
     template <class Visit>
     void visit(Range range, Visit visit) const;
-    /// The first ready run, visible part only if `visible`.
-    [[nodiscard]] std::optional<Segment> first_ready(bool visible) const;
+    /// The first ready run; it may reach above the visible end.
+    [[nodiscard]] std::optional<Segment> first_ready() const;
     [[nodiscard]] std::optional<Segment> first_delayed() const;
     [[nodiscard]] std::optional<Segment> lease_ended(Instant now) const;
     [[nodiscard]] std::optional<Segment> delay_ended(Instant now) const;

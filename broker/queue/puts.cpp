@@ -108,7 +108,7 @@ std::vector<Range> Queue::State::make_room(std::uint64_t count, std::uint64_t by
         const std::uint64_t messages_over = excess_messages(count);
         const std::uint64_t bytes_over = excess_bytes(bytes);
         if (messages_over == 0 && bytes_over == 0) break;
-        auto oldest = ledger.first_ready(false);
+        auto oldest = ledger.first_ready();
         if (!oldest) oldest = ledger.first_delayed();
         if (!oldest) break;  // one message larger than the bound, into the empty queue
         const BatchIndex::Place place = ledger.place(oldest->range);

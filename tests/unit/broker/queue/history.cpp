@@ -101,7 +101,7 @@ void History::admit(Choices& choices) {
 void History::store(Choices& choices, Range range) {
     std::uint64_t bytes = 0;
     for (std::uint64_t at = range.first.value(); at < range.end().value(); ++at) bytes += reference_.messages[at].bytes;
-    if (choices.one_in(4)) bytes += choices.below(5);
+    if (choices.one_in(4)) bytes = choices.below(bytes + 5);
     queue_->stored(BatchRef(++batches_), range, bytes);
     reference_.stored(batches_, range, bytes);
     log_.push_back({Record::kBatch, range, batches_, bytes, {}, {}});
