@@ -24,11 +24,11 @@ Core::Core(Config config, std::unique_ptr<TransportFactory> transports)
       trouble_("no attempt yet"),
       message_bytes_max_(limits::kMessageBytesDefault) {}
 
-bool Core::do_work(Instant now) {
+bool Core::do_work(Instant now, Arrived arrived) {
     note_pause(now);
     bool worked = false;
-    if (transport_ != nullptr) worked = take_news();
-    if (transport_ != nullptr && !broken_) worked = take_frames() || worked;
+    if (transport_ != nullptr && arrived.news) worked = take_news();
+    if (transport_ != nullptr && arrived.frames && !broken_) worked = take_frames() || worked;
     if (!broken_) tick();
     if (now_ >= calls_due_) expire_calls();
     if (now_ >= parts_due_) run_due_parts();
@@ -153,7 +153,8 @@ void Core::break_off(std::string reason) {
 
 void Core::drop() {
     const bool was_up = connection_.up();
-    if (was_up || trouble_code_ != Code::kUnreachable) log((was_up ? "lost: " : "refused: ") + trouble_);
+    if (!said_bye_ && (was_up || trouble_code_ != Code::kUnreachable))
+        log((was_up ? "lost: " : "refused: ") + trouble_);
     broken_ = false;
     transport_.reset();
     handles_.clear();
@@ -180,6 +181,7 @@ bool Core::say_bye() {
     bye.set_epoch(epoch().value());
     transmit(frame::encode(v1::OP_BYE, bye), {});
     connection_.forget_session();
+    said_bye_ = true;
     return true;
 }
 

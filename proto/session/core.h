@@ -32,8 +32,13 @@ public:
 
     // --- the cycle ---
 
+    /// What may have come in. Looking in vain costs two system calls, so it is asked for.
+    struct Arrived {
+        bool news = true;
+        bool frames = true;
+    };
     /// Takes a bounded number of news and frames, then does what time asks for. True if there was anything.
-    bool do_work(Instant now);
+    bool do_work(Instant now, Arrived arrived = {true, true});
     /// Calls part.do_work(), unless the part was removed.
     void work(Part& part, Instant now);
     /// When do_work() has something to do by itself; a time in the past if at once.
@@ -126,6 +131,7 @@ private:
     Instant parts_due_ = Instant::never();
     Instant links_due_ = Instant::never();
     Instant leave_by_ = Instant::never();  // the broker said GOODBYE
+    bool said_bye_ = false;                // GOODBYE is the answer to it
 
     bool broken_ = false;  // drop() at the end of this cycle
     std::string trouble_;  // why there is no connection, for people

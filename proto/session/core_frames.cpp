@@ -61,13 +61,14 @@ Result<void> Core::on_hello_ok(const v1::HelloOk& hello) {
     return {};
 }
 
-/// What was committed may still be told, so the connection is kept until the broker closes it, or for a moment.
+/// What was committed may still be told, so the connection is kept until the broker closes it, or for a moment. After
+/// our own BYE there is nothing left to tell.
 void Core::on_goodbye(const v1::Goodbye& goodbye) {
     trouble_code_ = static_cast<Code>(goodbye.code());
     trouble_ = Error(trouble_code_, goodbye.detail()).message();
     retry_after_ = std::chrono::milliseconds{goodbye.retry_after_ms()};
-    log("the broker leaves: " + trouble_);
-    leave_by_ = connection_.up() ? now_ + kGoodbyeGrace : now_;
+    leave_by_ = connection_.up() && !said_bye_ ? now_ + kGoodbyeGrace : now_;
+    if (!said_bye_) log("the broker leaves: " + trouble_);
 }
 
 Result<void> Core::on_answer(const Frame& frame, std::uint64_t req) {

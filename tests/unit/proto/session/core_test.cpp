@@ -495,6 +495,15 @@ TEST_F(CoreTest, NonsenseEndsTheConnection) {
     EXPECT_EQ(core_.transport(), nullptr);
 }
 
+TEST_F(CoreTest, GoodbyeAfterOurByeIsNotKept) {
+    greet(hello_ok());
+    EXPECT_TRUE(core_.say_bye());
+    expect<v1::Bye>(v1::OP_BYE);
+    net_.send(v1::OP_GOODBYE, v1::Goodbye{});
+    work();
+    EXPECT_EQ(core_.transport(), nullptr);
+}
+
 TEST_F(CoreTest, ShutFailsWhatIsLeft) {
     greet(hello_ok());
     const auto part = add_part(open_queue("jobs", 3));
