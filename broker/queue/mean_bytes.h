@@ -2,7 +2,6 @@
 // bytes / count), so that the sum over any run is exact and the whole batch sums to its bytes. A value; any thread.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "proto/base/check.h"
