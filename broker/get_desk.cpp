@@ -10,6 +10,8 @@ namespace {
 
 /// Messages handed out per queue and cycle: bounds the cycle, the rest follows in the next.
 constexpr std::uint64_t kDeliverMax = 64 * 1024;
+/// Lost ranges told in one SETTLED: 30 bytes each at most, in a frame of 64 KiB.
+constexpr std::ptrdiff_t kLostMax = 2000;
 
 Result<queue::Verdict> verdict_of(v1::Settle::Verdict verdict) {
     switch (verdict) {
@@ -215,6 +217,7 @@ void GetDesk::send_grant(const queue::Grant& grant) {
     message.set_delivery(grant.tries.deliveries);
     message.set_attempt(grant.tries.attempts + 1);
     message.set_put_ms(static_cast<std::uint64_t>(entry->body->header().put_time.ms));
+    message.set_charged_bytes(grant.bytes);
     const std::array<Slice, 2> bodies{entry->body->lengths(grant.index, count),
                                       entry->body->records(grant.index, count)};
     core_.send(*session, v1::OP_DELIVER, message, bodies);
@@ -251,8 +254,15 @@ void GetDesk::tell(HostedQueue& queue) {
         message.set_sub(number);
         message.set_settle(subscription.settled);
         auto& lost = subscription.lost;
-        const auto told =
+        auto told =
             std::find_if(lost.begin(), lost.end(), [&](const auto& row) { return row.first > subscription.settled; });
+        if (told - lost.begin() > kLostMax) {  // more than a frame holds: the rest with the next, and `settle` with it
+            told = lost.begin() + kLostMax;
+            message.set_settle(told->first - 1);
+            subscription.settled_due = true;
+            queue.settled_due.push_back(number);
+            core_.catalog.touch(queue);
+        }
         for (auto row = lost.begin(); row != told; ++row) {
             message.add_lost(row->first);
             message.add_lost(row->second.first.value());

@@ -8,15 +8,13 @@
 namespace telpher::broker {
 namespace {
 
-// A step may return every lease of a session, in the worst case one range a message.
-constexpr std::size_t kStepMetaBytes = 3 << 20;
 // A range costs at most 10 + 10 bytes and its tries and due time 5 + 5 + 10: a record's meta stays below 64 KiB.
 constexpr std::size_t kRangesPerRecord = 1500;
 
 }  // namespace
 
 void Journal::reserve(std::size_t body_bytes) {
-    if (!log_.needs_roll(kStepMetaBytes, body_bytes)) return;
+    if (!log_.needs_roll(step_meta_bytes_, body_bytes)) return;
     log_.roll(make_snapshot_());
     dirty_ = true;
 }

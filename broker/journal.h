@@ -22,12 +22,12 @@ using Returned = std::vector<std::pair<queue::Range, queue::Tries>>;
 
 class Journal {
 public:
-    explicit Journal(log::Log& log) : log_(log) {}
+    Journal(log::Log& log, std::size_t step_meta_bytes) : log_(log), step_meta_bytes_(step_meta_bytes) {}
 
     /// Makes the snapshot records when a segment begins (set once).
     void on_snapshot(std::function<std::vector<log::Record>()> make) { make_snapshot_ = std::move(make); }
 
-    /// Room for one step that appends a body of `body_bytes` and up to kStepMetaBytes of everything else.
+    /// Room for one step that appends a body of `body_bytes` and up to step_meta_bytes of everything else.
     void reserve(std::size_t body_bytes);
 
     log::Appended batch(QueueId queue, Offset first, std::uint32_t generation, Slice body);
@@ -51,6 +51,7 @@ private:
     void append(log::Kind kind, QueueId queue, const google::protobuf::MessageLite& meta);
 
     log::Log& log_;
+    const std::size_t step_meta_bytes_;
     std::function<std::vector<log::Record>()> make_snapshot_;
     bool dirty_ = false;
 };

@@ -30,7 +30,7 @@ Result<void> PutDesk::put(Session& session, const v1::Put& header, const Slice& 
     Producer* producer = queue == nullptr ? nullptr : producer_of(session, *queue, id);
     if (producer == nullptr || (!producer->known && first.value() > 0)) {
         settle_account(session.id, session.peer, handle->first, body.size());
-        core_.refuse(session.peer, 0, Error(queue == nullptr ? Code::kNotFound : Code::kUnknownProducer));
+        refuse_put(session, handle->first, view->header(), queue == nullptr ? Code::kNotFound : Code::kUnknownProducer);
         return {};
     }
     producer->window.known_below(Sequence(header.known_below()));
@@ -61,6 +61,16 @@ Result<void> PutDesk::put(Session& session, const v1::Put& header, const Slice& 
     }
     core_.catalog.touch(*queue);
     return {};
+}
+
+void PutDesk::refuse_put(const Session& session, HandleId handle, const batch::Header& header, Code code) {
+    v1::Confirm refused;
+    refused.set_handle(handle.value());
+    refused.set_producer(header.producer.value());
+    std::uint64_t end = 0;
+    frame::add_run(*refused.mutable_refused(), end,
+                   {header.first.value(), header.count, static_cast<std::uint64_t>(code)});
+    core_.send(session, v1::OP_CONFIRM, refused);
 }
 
 Producer* PutDesk::producer_of(const Session& session, HostedQueue& queue, ProducerId id) {

@@ -78,6 +78,7 @@ private:
         [[nodiscard]] Sequence end() const { return runs.back().first + runs.back().count; }
     };
 
+    void refuse_put(const Session& session, HandleId handle, const batch::Header& header, Code code);
     Producer* producer_of(const Session& session, HostedQueue& queue, ProducerId id);
     TicketId take_part(HostedQueue& queue, Producer& producer, const Session& session, const batch::View& view,
                        const queue::ProducerWindow::Part& part, const v1::Put& header);

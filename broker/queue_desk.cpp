@@ -9,6 +9,7 @@ namespace telpher::broker {
 namespace {
 
 constexpr std::uint32_t kListMax = 1000;
+constexpr std::size_t kListBytesMax = 48 * 1024;  // one more state still fits a control frame
 constexpr std::uint32_t kPeekMax = 1000;
 constexpr std::size_t kWaitingPeeksMax = 256;
 
@@ -169,12 +170,15 @@ void QueueDesk::list(Session& session, const v1::List& request) {
     const std::uint32_t max = request.max() == 0 ? kListMax : std::min(request.max(), kListMax);
     const auto& queues = core_.catalog.by_name();
     std::uint32_t count = 0;
+    std::size_t bytes = 0;
     for (auto at = queues.upper_bound(request.after()); at != queues.end(); ++at) {
-        if (count++ == max) {
+        if (count++ == max || bytes > kListBytesMax) {
             answer.set_more(true);
             break;
         }
-        *answer.add_queues() = at->second->state();
+        v1::QueueState* state = answer.add_queues();
+        *state = at->second->state();
+        bytes += state->ByteSizeLong();
     }
     core_.send(session, v1::OP_QUEUES, answer);
 }

@@ -9,11 +9,11 @@ namespace telpher::broker {
 Session& Sessions::create(PeerId peer, std::string name, Instant now) {
     SessionId id;
     do {
-        id = SessionId(random_.next());
+        id = SessionId(entropy_());
     } while (id.value() == 0 || by_id_.contains(id));
     auto session = std::make_unique<Session>();
     session->id = id;
-    session->token = {random_.next(), random_.next()};
+    session->token = {entropy_(), entropy_()};
     session->name = std::move(name);
     Session& made = *session;
     by_id_.emplace(id, std::move(session));

@@ -8,14 +8,15 @@
 
 #include "broker/session.h"
 #include "broker/settings.h"
-#include "proto/base/random.h"
 #include "telpher/error.h"
 
 namespace telpher::broker {
 
 class Sessions {
 public:
-    Sessions(const ShardSettings& settings, Random& random) : settings_(settings), random_(random) {}
+    /// `entropy` makes ids and tokens: unguessable in a daemon, seeded in a simulation.
+    Sessions(const ShardSettings& settings, std::function<std::uint64_t()> entropy)
+        : settings_(settings), entropy_(std::move(entropy)) {}
 
     /// A new session on `peer`.
     Session& create(PeerId peer, std::string name, Instant now);
@@ -38,7 +39,7 @@ private:
     void begin_connection(Session& session, PeerId peer, Instant now);
 
     const ShardSettings& settings_;
-    Random& random_;
+    const std::function<std::uint64_t()> entropy_;
     std::unordered_map<SessionId, std::unique_ptr<Session>> by_id_;
     std::unordered_map<PeerId, Session*> by_peer_;
 };

@@ -21,8 +21,7 @@ constexpr int kRoundsMax = 8;
 Shard::Shard(ShardSettings settings, Seams seams)
     : settings_(std::move(settings)),
       seams_(std::move(seams)),
-      random_(seams_.random_seed),
-      sessions_(settings_, random_),
+      sessions_(settings_, seams_.entropy),
       store_(settings_.cache_bytes_max) {}
 
 Shard::~Shard() = default;
@@ -50,8 +49,8 @@ Result<void> Shard::replay(log::LogOptions options) {
 }
 
 void Shard::wire() {
-    boot_id_ = random_.next();
-    journal_ = std::make_unique<Journal>(*log_);
+    boot_id_ = seams_.entropy();
+    journal_ = std::make_unique<Journal>(*log_, settings_.step_meta_bytes);
     journal_->on_snapshot([this] { return make_snapshot(catalog_, boot_); });
     core_ = std::make_unique<Core>(Core{.settings = settings_,
                                         .transport = seams_.transport,

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -17,7 +18,6 @@
 #include "broker/get_desk.h"
 #include "broker/put_desk.h"
 #include "broker/queue_desk.h"
-#include "proto/base/random.h"
 
 namespace telpher::broker {
 
@@ -27,7 +27,8 @@ public:
         Transport& transport;
         log::FileSystem& files;
         const Clock& clock;
-        std::uint64_t random_seed = 0;
+        /// Ids and tokens: unguessable in a daemon (system_entropy), seeded in a simulation.
+        std::function<std::uint64_t()> entropy;
         /// Makes the loader for this log's reader.
         std::function<std::unique_ptr<BodyLoader>(log::Reader&)> make_loader;
     };
@@ -77,7 +78,6 @@ private:
 
     ShardSettings settings_;
     Seams seams_;
-    Random random_;
     Sessions sessions_;
     Catalog catalog_;
     BatchStore store_;

@@ -8,6 +8,7 @@
 
 #include "broker/cold_reader.h"
 #include "proto/base/check.h"
+#include "proto/base/random.h"
 
 namespace telpher::broker {
 namespace {
@@ -35,13 +36,13 @@ Result<void> ShardThread::start(Settings settings) {
     if (!router) return fail(router.error());
     router_ = std::move(*router);
     drain_max_ = settings.drain_max;
-    Shard::Seams seams{.transport = *router_,
-                       .files = files_,
-                       .clock = clock_,
-                       .random_seed = system_entropy(),
-                       .make_loader = [this](log::Reader& reader) {
-                           return std::make_unique<ColdReader>(reader, [this] { wake(); });
-                       }};
+    Shard::Seams seams{
+        .transport = *router_,
+        .files = files_,
+        .clock = clock_,
+        .entropy = [] { return system_entropy(); },
+        .make_loader =
+            [this](log::Reader& reader) { return std::make_unique<ColdReader>(reader, [this] { wake(); }); }};
     auto shard = Shard::open(std::move(settings.shard), std::move(settings.log), std::move(seams));
     if (!shard) return fail(shard.error());
     shard_ = std::move(*shard);
