@@ -179,8 +179,11 @@ public:
             return fail(Code::kIo, "socket options: " + error);
         }
         void* monitor = zmq_socket(context_, ZMQ_PAIR);
-        if (monitor == nullptr || !set(monitor, ZMQ_RCVHWM, 0) || !set(monitor, ZMQ_LINGER, 0) ||
-            zmq_connect(monitor, events.c_str()) != 0 || zmq_connect(socket, endpoint.c_str()) != 0) {
+        // A fresh pipe raises its descriptor only once somebody has found it empty: else the first event, say a refused
+        // connection, wakes nobody.
+        const auto listen = [&] { return zmq_connect(monitor, events.c_str()) == 0 && !Message().receive(monitor); };
+        if (monitor == nullptr || !set(monitor, ZMQ_RCVHWM, 0) || !set(monitor, ZMQ_LINGER, 0) || !listen() ||
+            zmq_connect(socket, endpoint.c_str()) != 0) {
             const std::string error = last_error();
             zmq_socket_monitor(socket, nullptr, 0);
             if (monitor != nullptr) zmq_close(monitor);
