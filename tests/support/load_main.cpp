@@ -58,6 +58,9 @@ ClientOptions client_options(const Settings& settings) {
     options.server = settings.server;
     options.name = settings.name;
     options.connect_timeout = kOutcomeWithin;
+    options.log = [name = settings.name](const std::string& line) {
+        std::cerr << name << " " << system_clock().wall().ms % 1'000'000 << " ms: " << line << "\n";
+    };
     return options;
 }
 
