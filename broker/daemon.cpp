@@ -41,6 +41,21 @@ Result<void> raise_descriptors(std::size_t connections_max) {
                                    ": raise the hard limit (ulimit -Hn, LimitNOFILE=) or lower --connections-max");
 }
 
+Result<void> check_sizes(const DaemonOptions& options) {
+    if (options.message_bytes < 1024 || options.message_bytes > limits::kMessageBytesMax) {
+        return fail(Code::kConfig, "--message-size is 1KiB to 16MiB");
+    }
+    // A segment holds its snapshot, one body and what a step may write beside it.
+    const std::uint64_t segment_bytes_min = 8 * limits::kMiB + 2 * options.message_bytes;
+    if (options.segment_bytes < segment_bytes_min || options.segment_bytes > 1024 * limits::kMiB) {
+        return fail(Code::kConfig, "--segment-bytes is " + std::to_string(segment_bytes_min) + " to 1GiB here");
+    }
+    if (options.session_lease_ms < 2 * options.heartbeat_ms) {
+        return fail(Code::kConfig, "--session-lease-ms must be at least twice --heartbeat-ms");
+    }
+    return {};
+}
+
 Result<void> prepare_dir(const std::string& dir) {
     std::error_code error;
     std::filesystem::create_directories(dir, error);
@@ -218,6 +233,7 @@ int run_daemon(DaemonOptions options) {
             if (!checked) return fail(checked.error());
             endpoint = *checked;
         }
+        if (auto sizes = check_sizes(options); !sizes) return sizes;
         return raise_descriptors(options.connections_max);
     }();
     Result<int> served = prepared ? serve(options, events) : fail(prepared.error());

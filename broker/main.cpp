@@ -1,15 +1,17 @@
-// telpherd: the broker daemon.
+// telpherd: the broker daemon, and the offline tools for its data directory.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
 #include "broker/daemon.h"
+#include "broker/offline.h"
 #include "proto/base/units.h"
 #include "proto/version.h"
 
 namespace {
 
 using telpher::broker::DaemonOptions;
+using telpher::broker::OfflineOptions;
 
 constexpr int kExitUsage = 64;
 
@@ -61,10 +63,20 @@ int main(int argc, char** argv) {
         "--version", "telpherd " + std::string(telpher::kVersion) + " (" + std::string(telpher::kGitRevision) + ")");
     DaemonOptions options;
     add_daemon_flags(app, options);
+    OfflineOptions offline;
+    CLI::App* dump = app.add_subcommand("dump", "Prints a stopped daemon's log, one JSON object a record");
+    dump->add_option("DIR", offline.data_dir, "Data directory")->required();
+    dump->add_option("--queue", offline.queue, "Only this queue (name or number)");
+    dump->add_option("-o,--output", offline.output, "ndjson")->check(CLI::IsMember({"ndjson"}));
+    CLI::App* fsck = app.add_subcommand("fsck", "Checks a stopped daemon's log and changes nothing");
+    fsck->add_option("DIR", offline.data_dir, "Data directory")->required();
+    app.require_subcommand(0, 1);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : kExitUsage;
     }
+    if (dump->parsed()) return telpher::broker::dump(offline);
+    if (fsck->parsed()) return telpher::broker::fsck(offline);
     return telpher::broker::run_daemon(std::move(options));
 }

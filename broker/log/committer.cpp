@@ -58,7 +58,7 @@ Item* LogCommitter::head() {
     while (next_item_ == job_.size()) {
         job_.clear();
         next_item_ = 0;
-        if (!shared_.jobs.try_dequeue(job_)) return nullptr;
+        if (!shared_.take(job_)) return nullptr;
     }
     return &job_[next_item_];
 }

@@ -36,10 +36,25 @@ struct Item {
 };
 using Job = std::vector<Item>;
 
-/// A value the commit thread publishes and others read.
 struct Handover {
     // Shard -> commit.
+    /// False if the queue is full: `job` is untouched.
+    bool give(Job& job) {
+        handed_over.fetch_add(1, std::memory_order_release);
+        if (!jobs.try_enqueue(std::move(job))) return false;
+        arrived.signal();
+        return true;
+    }
+    bool take(Job& job) {
+        if (!jobs.try_dequeue(job)) return false;
+        static_cast<void>(handed_over.load(std::memory_order_acquire));
+        return true;
+    }
+
     moodycamel::ReaderWriterQueue<Job> jobs{kJobsMax};
+    /// Orders a job's content for tools that do not see the fences of the queue (ThreadSanitizer of GCC); the queue
+    /// needs it not.
+    std::atomic<std::uint64_t> handed_over{0};
     moodycamel::spsc_sema::LightweightSemaphore arrived;
     std::atomic<bool> stopping{false};
 

@@ -61,9 +61,8 @@ public:
 
     bool flush() override {
         if (pending_.empty()) return true;
-        if (!shared_.jobs.try_enqueue(std::move(pending_))) return false;
+        if (!shared_.give(pending_)) return false;
         pending_ = Job();
-        shared_.arrived.signal();
         return true;
     }
 

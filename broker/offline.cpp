@@ -1,0 +1,53 @@
+#include "broker/offline.h"
+
+#include <charconv>
+#include <cstdio>
+#include <iostream>
+
+#include "broker/daemon.h"
+#include "broker/log/dir_lock.h"
+#include "broker/log/dump.h"
+#include "broker/log/fsck.h"
+
+namespace telpher::broker {
+namespace {
+
+int report(const Error& error) {
+    std::fprintf(stderr, "telpherd: %s\n", error.message().c_str());
+    return exit_status(error.code());
+}
+
+std::string shard_dir(const OfflineOptions& options) { return options.data_dir + "/shard-0"; }
+
+log::DumpOptions filter_of(const std::string& queue) {
+    log::DumpOptions filter;
+    if (queue.empty()) return filter;
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(queue.data(), queue.data() + queue.size(), number);
+    if (error == std::errc() && end == queue.data() + queue.size()) {
+        filter.queue = QueueId(number);
+    } else {
+        filter.queue_name = queue;
+    }
+    return filter;
+}
+
+}  // namespace
+
+int dump(const OfflineOptions& options) {
+    const auto lock = log::DirLock::take(options.data_dir);
+    if (!lock) return report(lock.error());
+    const auto done = log::dump(log::posix_file_system(), shard_dir(options), filter_of(options.queue), std::cout);
+    std::cout.flush();
+    return done ? 0 : report(done.error());
+}
+
+int fsck(const OfflineOptions& options) {
+    const auto lock = log::DirLock::take(options.data_dir);
+    if (!lock) return report(lock.error());
+    const auto result = log::fsck(log::posix_file_system(), shard_dir(options), std::cout);
+    std::cout.flush();
+    return result ? static_cast<int>(*result) : report(result.error());
+}
+
+}  // namespace telpher::broker

@@ -1,0 +1,20 @@
+// telpherd's offline tools: they read a data directory that no daemon holds and change nothing. Run in main(), one
+// thread.
+#pragma once
+
+#include <string>
+
+namespace telpher::broker {
+
+struct OfflineOptions {
+    std::string data_dir;
+    std::string queue;  ///< dump: a name or number; empty: all.
+    std::string output = "ndjson";
+};
+
+/// Both print to stdout, errors to stderr, and return the exit status: that of the error (exit_status()), else for dump
+/// 0, for fsck 0 clean, 1 an unconfirmed torn tail, 2 damage.
+int dump(const OfflineOptions& options);
+int fsck(const OfflineOptions& options);
+
+}  // namespace telpher::broker
