@@ -106,7 +106,7 @@ Result<std::uint64_t> PutPart::put(std::string_view body, Under under, const Put
         wake = wake || deadline < waiters_.next_deadline();
         waiters_.add(waiter);
     }
-    if (wake) engine_.ready(*this);
+    if (wake) engine_.drive(*this);
     wait_for(waiter, options.stop);
     if (waiter.outcome.code == Code::kCancelled && waiter.ended_by != Code::kOk) return fail(waiter.ended_by);
     return as_result(waiter.outcome);

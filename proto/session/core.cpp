@@ -125,6 +125,7 @@ void Core::connect() {
     auto transport = transports_->connect(config_.endpoint);
     if (transport) {
         transport_ = std::move(*transport);
+        take_news();  // Only what was looked for in vain wakes a sleeper.
     } else {
         break_off(transport.error().message());
     }

@@ -19,6 +19,8 @@ using namespace std::chrono_literals;
 
 /// How long a client that leaves waits for the broker to have heard it.
 constexpr Duration kByeTimeout = 200ms;
+/// The engine looks around at least this often.
+constexpr Duration kSleepMax = 1h;
 
 /// What a thread waits for that another one does.
 class Done {
@@ -176,30 +178,46 @@ std::vector<std::shared_ptr<Part>> Engine::parts() {
     return parts;
 }
 
+void Engine::drive(Part& part) {
+    bool more = false;
+    {
+        const std::unique_lock cycle(cycle_mutex_, std::try_to_lock);
+        if (!cycle || left_) {
+            ready(part);
+            return;
+        }
+        core_->work(part, clock_.now());
+        // What was sent here may have used up what would have woken the engine.
+        more = (core_->transport() != nullptr && core_->transport()->readable()) || core_->next_due() < sleeps_until_;
+    }
+    if (more) wake_->notify();
+}
+
 // --- the thread ---
 
 void Engine::run() {
+    Core::Arrived arrived;
     for (;;) {
-        const bool worked = cycle();
         {
             const std::lock_guard lock(inbox_mutex_);
             if (stop_) break;
         }
-        if (!worked) sleep();
+        cycle(arrived);
+        arrived = sleep();
     }
     leave();
 }
 
-/// One turn: what came in, what user threads want, what time wants. True if there was anything.
-bool Engine::cycle() {
+/// One turn: what came in, what user threads want, what time wants.
+void Engine::cycle(Core::Arrived arrived) {
+    const std::lock_guard engine(cycle_mutex_);
     const Instant now = clock_.now();
-    const bool worked = core_->do_work(now);
+    core_->do_work(now, arrived);
     {
         const std::lock_guard lock(inbox_mutex_);
         tasks_.swap(inbox_);
         working_.swap(ready_);
     }
-    const bool given = !tasks_.empty() || !working_.empty();
     for (const auto& task : tasks_) task();
     for (const auto& part : working_) {
         part->ready_.store(false);  // Before its work: what is handed over from here on makes it ready again.
@@ -207,38 +225,40 @@ bool Engine::cycle() {
     }
     tasks_.clear();
     working_.clear();
-    return worked || given;
 }
 
-void Engine::sleep() {
+/// Sleeps until there is something to do; says what may have come in.
+Core::Arrived Engine::sleep() {
     wake_->prepare();
-    {
-        const std::lock_guard lock(inbox_mutex_);
-        if (stop_ || !inbox_.empty() || !ready_.empty()) {
-            wake_->awake();
-            return;
-        }
-    }
     std::array<pollfd, 3> fds{pollfd{wake_->fd(), POLLIN, 0}};
     nfds_t count = 1;
-    if (Transport* transport = core_->transport(); transport != nullptr) {
-        fds[count++] = {transport->message_fd(), POLLIN, 0};
-        fds[count++] = {transport->news_fd(), POLLIN, 0};
-        if (transport->readable()) {
-            wake_->awake();
-            return;
+    Duration left{0};
+    bool readable = false;
+    {
+        const std::lock_guard engine(cycle_mutex_);
+        if (Transport* transport = core_->transport(); transport != nullptr) {
+            fds[count++] = {transport->message_fd(), POLLIN, 0};
+            fds[count++] = {transport->news_fd(), POLLIN, 0};
+            readable = transport->readable();
         }
+        sleeps_until_ = std::min(core_->next_due(), clock_.now() + kSleepMax);
+        left = std::max(sleeps_until_ - clock_.now(), Duration{0});
     }
-    const Instant due = core_->next_due();
-    const Duration left = std::max(due == Instant::never() ? Duration{1h} : due - clock_.now(), Duration{0});
+    {
+        const std::lock_guard lock(inbox_mutex_);
+        if (stop_ || readable || !inbox_.empty() || !ready_.empty()) left = Duration{0};
+    }
     const timespec timeout{left / 1s, (left % 1s).count()};
     ppoll(fds.data(), count, &timeout, nullptr);
     wake_->awake();
     if (fds[0].revents != 0) wake_->clear();
+    return {fds[2].revents != 0, readable || fds[1].revents != 0};
 }
 
 /// BYE, and a moment for it to go out; then nobody waits any more.
 void Engine::leave() {
+    const std::lock_guard engine(cycle_mutex_);
+    left_ = true;
     const bool said = core_->say_bye();
     const Instant end = clock_.now() + kByeTimeout;
     while (said && core_->transport() != nullptr && clock_.now() < end) {

@@ -60,7 +60,7 @@ public:
     void send_raw(std::string header, std::vector<Slice> bodies = {}) {
         const std::lock_guard lock(link_->mutex);
         link_->to_client.push_back({std::move(header), std::move(bodies)});
-        link_->ring();
+        link_->message_bell.ring();
     }
 
     /// The next thing the client sent; nullopt: nothing is there.
@@ -88,13 +88,22 @@ public:
 private:
     static constexpr std::chrono::seconds kPatience{10};
 
-    struct Link {
-        Link() : fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-        ~Link() { close(fd); }
+    /// A descriptor that is readable while there is something to take.
+    struct Bell {
+        Bell() : fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+        ~Bell() { close(fd); }
         void ring() const {
             const std::uint64_t one = 1;
             if (write(fd, &one, sizeof one) < 0) throw std::runtime_error("eventfd");
         }
+        void silence() const {
+            std::uint64_t count = 0;
+            [[maybe_unused]] const auto taken = read(fd, &count, sizeof count);
+        }
+        int fd;
+    };
+
+    struct Link {
         std::optional<Wired> pop() {
             if (to_broker.empty()) return std::nullopt;
             auto first = std::move(to_broker.front());
@@ -107,7 +116,8 @@ private:
         std::deque<Wired> to_broker;
         std::deque<TransportNews> news;
         int connections = 0;
-        int fd;
+        Bell message_bell;
+        Bell news_bell;
     };
 
     class Fake final : public Transport {
@@ -122,8 +132,7 @@ private:
         Result<bool> receive(Received& received) override {
             const std::lock_guard lock(link_->mutex);
             if (link_->to_client.empty()) {
-                std::uint64_t count = 0;
-                [[maybe_unused]] const auto taken = read(link_->fd, &count, sizeof count);
+                link_->message_bell.silence();
                 return false;
             }
             auto wired = std::move(link_->to_client.front());
@@ -135,16 +144,19 @@ private:
         }
         std::optional<TransportNews> news() override {
             const std::lock_guard lock(link_->mutex);
-            if (link_->news.empty()) return std::nullopt;
+            if (link_->news.empty()) {
+                link_->news_bell.silence();
+                return std::nullopt;
+            }
             auto news = std::move(link_->news.front());
             link_->news.pop_front();
             return news;
         }
-        [[nodiscard]] int message_fd() const override { return link_->fd; }
-        [[nodiscard]] int news_fd() const override { return link_->fd; }
+        [[nodiscard]] int message_fd() const override { return link_->message_bell.fd; }
+        [[nodiscard]] int news_fd() const override { return link_->news_bell.fd; }
         [[nodiscard]] bool readable() override {
             const std::lock_guard lock(link_->mutex);
-            return !link_->to_client.empty() || !link_->news.empty();
+            return !link_->to_client.empty();
         }
 
     private:
@@ -170,7 +182,7 @@ private:
     void tell(TransportNews news) {
         const std::lock_guard lock(link_->mutex);
         link_->news.push_back(std::move(news));
-        link_->ring();
+        link_->news_bell.ring();
     }
 
     std::shared_ptr<Link> link_;
