@@ -57,6 +57,10 @@ add_link_options(-Wl,--as-needed)
 if(TELPHER_SANITIZE)
     add_compile_options("-fsanitize=${TELPHER_SANITIZE}" -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options("-fsanitize=${TELPHER_SANITIZE}")
+    if(TELPHER_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        # The fences in moodycamel's queues, which GCC's ThreadSanitizer does not see: tests/support/tsan.supp.
+        add_compile_options(-Wno-tsan)
+    endif()
 endif()
 
 if(TELPHER_FUZZ)
