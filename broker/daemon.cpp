@@ -94,7 +94,7 @@ public:
 
     void tell_failed() const {
         const std::uint64_t one = 1;
-        static_cast<void>(::write(failed_, &one, sizeof one));
+        [[maybe_unused]] const auto written = ::write(failed_, &one, sizeof one);
     }
     /// Waits for a signal to stop (its number) or a failure (0).
     [[nodiscard]] int wait() const {

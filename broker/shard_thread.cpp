@@ -1,13 +1,9 @@
 #include "broker/shard_thread.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <climits>
 
 #include "broker/cold_reader.h"
-#include "proto/base/check.h"
 #include "proto/base/random.h"
 
 namespace telpher::broker {
@@ -19,16 +15,12 @@ constexpr auto kGoodbyeTime = std::chrono::milliseconds(100);  // for the last f
 }  // namespace
 
 ShardThread::ShardThread(void* context, log::FileSystem& files, const Clock& clock, std::function<void()> on_failed)
-    : context_(context), files_(files), clock_(clock), on_failed_(std::move(on_failed)) {
-    wake_fd_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    TELPHER_CHECK_MSG(wake_fd_ >= 0, "eventfd");
-}
+    : context_(context), files_(files), clock_(clock), on_failed_(std::move(on_failed)) {}
 
 ShardThread::~ShardThread() {
     static_cast<void>(stop());
     shard_.reset();
     router_.reset();
-    ::close(wake_fd_);
 }
 
 Result<void> ShardThread::start(Settings settings) {
@@ -42,21 +34,15 @@ Result<void> ShardThread::start(Settings settings) {
         .clock = clock_,
         .entropy = [] { return system_entropy(); },
         .make_loader =
-            [this](log::Reader& reader) { return std::make_unique<ColdReader>(reader, [this] { wake(); }); }};
+            [this](log::Reader& reader) { return std::make_unique<ColdReader>(reader, [this] { wake_.notify(); }); }};
     auto shard = Shard::open(std::move(settings.shard), std::move(settings.log), std::move(seams));
     if (!shard) return fail(shard.error());
     shard_ = std::move(*shard);
     if (auto bound = router_->listen(settings.listen); !bound) return bound;
-    shard_->log().on_commit([this] { wake(); });
+    shard_->log().on_commit([this] { wake_.notify(); });
     commit_thread_ = std::thread([this] { run_commits(); });
     thread_ = std::thread([this] { run(); });
     return {};
-}
-
-void ShardThread::wake() {
-    if (!sleeping_.exchange(false)) return;
-    const std::uint64_t one = 1;
-    static_cast<void>(::write(wake_fd_, &one, sizeof one));  // full means awake already
 }
 
 void ShardThread::run_commits() {
@@ -84,18 +70,14 @@ void ShardThread::run() {
 }
 
 void ShardThread::sleep() {
-    sleeping_ = true;
-    // What happened before the flag was up did not wake us: look once more.
-    if (stopping_ || shard_->do_work(clock_.now()) > 0) {
-        sleeping_ = false;
-        return;
-    }
+    wake_.prepare();
+    // What happened before did not wake us: look once more.
+    if (stopping_ || shard_->do_work(clock_.now()) > 0) return wake_.awake();
     const Duration left = shard_->next_timer() - clock_.now();
     const auto ms = std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 500);
-    router_->wait(wake_fd_, static_cast<int>(ms));
-    sleeping_ = false;
-    std::uint64_t count = 0;
-    static_cast<void>(::read(wake_fd_, &count, sizeof count));
+    router_->wait(wake_.fd(), static_cast<int>(ms));
+    wake_.awake();
+    wake_.clear();
 }
 
 void ShardThread::drain() {
@@ -114,17 +96,17 @@ void ShardThread::cycle_until(const std::function<bool()>& done, Instant deadlin
         const std::size_t work = shard_->do_work(now);
         if (done() || now >= deadline) return;
         if (work > 0) continue;
-        sleeping_ = true;
-        router_->wait(wake_fd_, 5);
-        sleeping_ = false;
+        wake_.prepare();
+        router_->wait(wake_.fd(), 5);
+        wake_.awake();
+        wake_.clear();
     }
 }
 
 Result<void> ShardThread::stop() {
     if (thread_.joinable()) {
         stopping_ = true;
-        sleeping_ = true;
-        wake();
+        wake_.notify();
         thread_.join();
         commits_stopping_ = true;
         shard_->log().committer().stop();

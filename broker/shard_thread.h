@@ -11,6 +11,7 @@
 
 #include "broker/router.h"
 #include "broker/shard.h"
+#include "proto/session/wake.h"
 
 namespace telpher::broker {
 
@@ -43,7 +44,6 @@ public:
 private:
     void run();
     void run_commits();
-    void wake();
     void sleep();
     void drain();
     void cycle_until(const std::function<bool()>& done, Instant deadline);
@@ -53,8 +53,7 @@ private:
     const Clock& clock_;
     const std::function<void()> on_failed_;
     Duration drain_max_{};
-    int wake_fd_ = -1;
-    std::atomic<bool> sleeping_{false};
+    session::Wake wake_;
     std::atomic<bool> stopping_{false};
     std::atomic<bool> commits_stopping_{false};
     std::unique_ptr<Router> router_;

@@ -79,6 +79,11 @@ Result<std::size_t> LogCommitter::work() {
     }
     gather();
     if (auto done = write_group(); !done) return fail(done.error());
+#ifdef TELPHER_MUTANT_CONFIRM_BEFORE_SYNC
+    // Wrong on purpose, in tests/sim's mutant only: the simulation must notice a promise made before the sync.
+    shared_.committed_lsn.store(group_.back().lsn.value(), std::memory_order_release);
+    wake();
+#endif
     if (auto done = sync_group(); !done) return fail(done.error());
     const std::size_t records = group_.size();
     publish_group();
