@@ -162,7 +162,9 @@ public:
 
     // --- puts ---
     /// Waits for room and for the confirm. Returns the message id. Errors: kFull (reject), kSealed, kTimeout, kStopped, kTooLarge,
-    /// kUnknown (connection lost for good), kDeadlock, kDiskFull.
+    /// kUnknown, kDeadlock, kDiskFull. A put whose time is over is taken back first, so kTimeout and kStopped may come later than
+    /// asked; kUnknown if that could not be done because the connection was gone and did not come back within 10 s, or if the
+    /// broker has forgotten this producer (an hour without it, or a memory queue after a restart).
     Result<std::uint64_t> put(std::string_view body, const PutOptions& options = {});
     /// Puts while holding `under`, a message of this queue: allowed after sealing; kDeadlock instead of hanging when every holder of
     /// the full queue waits in such a put.
