@@ -7,59 +7,59 @@
 
 namespace telpher::producer {
 
-Dispatcher::Dispatcher(std::function<void(const Confirmed&)> callback)
-    : callback_(std::move(callback)), thread_([this] { run(); }) {}
+Dispatcher::Dispatcher(std::function<void(const Confirmed&)> callback) : state_(std::make_shared<State>()) {
+    state_->callback = std::move(callback);
+    std::thread thread([state = state_] { run(*state); });
+    thread_ = thread.get_id();
+    thread.detach();
+}
 
 Dispatcher::~Dispatcher() {
-    {
-        const std::lock_guard lock(mutex_);
-        stop_ = true;
-    }
-    changed_.notify_all();
-    if (thread_.get_id() == std::this_thread::get_id()) {
-        thread_.detach();  // The callback held the last reference to its own queue: the thread ends after it.
-    } else {
-        thread_.join();
-    }
+    const std::lock_guard lock(state_->mutex);
+    state_->stop = true;
+    state_->changed.notify_all();
 }
 
 void Dispatcher::push(const std::vector<Confirmed>& runs) {
-    {
-        const std::lock_guard lock(mutex_);
-        waiting_.insert(waiting_.end(), runs.begin(), runs.end());
-        merge(waiting_);
-    }
-    changed_.notify_all();
+    const std::lock_guard lock(state_->mutex);
+    state_->waiting.insert(state_->waiting.end(), runs.begin(), runs.end());
+    merge(state_->waiting);
+    state_->changed.notify_all();
 }
 
 std::size_t Dispatcher::backlog() const {
-    const std::lock_guard lock(mutex_);
-    return waiting_.size();
+    const std::lock_guard lock(state_->mutex);
+    return state_->waiting.size();
+}
+
+bool Dispatcher::idle() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->idle();
 }
 
 bool Dispatcher::wait_idle(Millis timeout) {
-    if (thread_.get_id() == std::this_thread::get_id()) return true;
-    std::unique_lock lock(mutex_);
-    const auto idle = [this] { return waiting_.empty() && !busy_; };
+    if (thread_ == std::this_thread::get_id()) return true;
+    std::unique_lock lock(state_->mutex);
+    const auto idle = [this] { return state_->idle(); };
     if (timeout == kForever) {
-        changed_.wait(lock, idle);
+        state_->changed.wait(lock, idle);
         return true;
     }
-    return changed_.wait_for(lock, timeout, idle);
+    return state_->changed.wait_for(lock, timeout, idle);
 }
 
-void Dispatcher::run() {
-    std::unique_lock lock(mutex_);
+void Dispatcher::run(State& state) {
+    std::unique_lock lock(state.mutex);
     for (;;) {
-        changed_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
-        if (waiting_.empty()) return;
-        const auto runs = std::exchange(waiting_, {});
-        busy_ = true;
+        state.changed.wait(lock, [&state] { return state.stop || !state.waiting.empty(); });
+        if (state.waiting.empty()) return;
+        const auto runs = std::exchange(state.waiting, {});
+        state.busy = true;
         lock.unlock();
-        for (const Confirmed& run : runs) callback_(run);
+        for (const Confirmed& run : runs) state.callback(run);
         lock.lock();
-        busy_ = false;
-        changed_.notify_all();
+        state.busy = false;
+        state.changed.notify_all();
     }
 }
 

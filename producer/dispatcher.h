@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -17,7 +18,9 @@ namespace telpher::producer {
 class Dispatcher {
 public:
     explicit Dispatcher(std::function<void(const Confirmed&)> callback);
-    ~Dispatcher();  ///< Delivers what it has, then ends the thread.
+    /// Ends the thread once it has told what it has. Does not wait for that: the callback may itself wait for whoever
+    /// is here.
+    ~Dispatcher();
     Dispatcher(const Dispatcher&) = delete;
     Dispatcher& operator=(const Dispatcher&) = delete;
 
@@ -25,19 +28,27 @@ public:
     void push(const std::vector<Confirmed>& runs);
     /// Runs that wait to be told.
     [[nodiscard]] std::size_t backlog() const;
+    /// True if everything was told.
+    [[nodiscard]] bool idle() const;
     /// Waits until everything was told; false: not within `timeout`. True at once on the callback's own thread.
     bool wait_idle(Millis timeout);
 
 private:
-    void run();
+    /// Shared with the thread, which may outlive the dispatcher by one callback.
+    struct State {
+        std::function<void(const Confirmed&)> callback;
+        std::mutex mutex;
+        std::condition_variable changed;
+        std::vector<Confirmed> waiting;  // guarded by mutex
+        bool busy = false;               // guarded by mutex
+        bool stop = false;               // guarded by mutex
 
-    const std::function<void(const Confirmed&)> callback_;
-    mutable std::mutex mutex_;
-    std::condition_variable changed_;
-    std::vector<Confirmed> waiting_;  // guarded by mutex_
-    bool busy_ = false;               // guarded by mutex_
-    bool stop_ = false;               // guarded by mutex_
-    std::thread thread_;
+        [[nodiscard]] bool idle() const { return waiting.empty() && !busy; }
+    };
+    static void run(State& state);
+
+    const std::shared_ptr<State> state_;
+    std::thread::id thread_;
 };
 
 }  // namespace telpher::producer

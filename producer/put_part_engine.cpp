@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 constexpr Duration kReopenPause = 500ms;
 /// A put whose time is over, and whose connection is gone, waits so long for a new one before its outcome is unknown.
 constexpr Duration kCancelPatience = 10s;
+/// How often a callback that runs is looked at.
+constexpr Duration kCallbackPoll = 20ms;
 
 }  // namespace
 
@@ -137,7 +139,7 @@ void PutPart::on_close() {
 
 bool PutPart::idle() const {
     const Lock lock(mutex_);
-    return outcomes_.decided_below() == next_;
+    return outcomes_.decided_below() == next_ && (dispatcher_ == nullptr || dispatcher_->idle());
 }
 
 // --- sending ---
@@ -150,6 +152,8 @@ Instant PutPart::do_work(Instant now) {
     Instant due = Instant::never();
     if (wire_ != nullptr && !producer_open_ && !opening_) due = retry_at_;
     const Lock lock(mutex_);
+    // Nobody says when the callback is done, and a queue that was let go is closed only then.
+    if (dispatcher_ != nullptr && !dispatcher_->idle()) due = std::min(due, now + kCallbackPoll);
     for (const Waiter* waiter : waiters_.cancelling()) due = std::min(due, patience_end(*waiter));
     return std::min(due, waiters_.next_deadline());
 }

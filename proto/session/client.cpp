@@ -65,8 +65,10 @@ struct Client::Impl {
     ~Impl() {
         if (engine->forked()) return;
         const Instant deadline = engine->deadline_of(kLeaveTimeout);
-        for (const auto& part : engine->parts()) static_cast<void>(part->drain(deadline));
+        const auto parts = engine->parts();
+        for (const auto& part : parts) static_cast<void>(part->drain(deadline));
         engine->close();
+        for (const auto& part : parts) static_cast<void>(part->drain(deadline));  // Callbacks of what failed just now.
     }
 
     template <class Reply, class Request>

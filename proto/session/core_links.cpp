@@ -70,6 +70,8 @@ void Core::fail_link(const std::shared_ptr<QueueLink>& link, const Error& error)
 
 void Core::release(const std::shared_ptr<QueueLink>& link) {
     link->released_ = true;
+    for (const auto& part : std::vector(link->parts_))
+        work(*part, now_);  // From now on its due time tells when it is idle.
     close_if_idle(link);
 }
 
@@ -120,6 +122,7 @@ void Core::work(Part& part, Instant now) {
     if (part.link_ == nullptr) return;
     part.due_ = part.do_work(now_);
     parts_due_ = std::min(parts_due_, part.due_);
+    if (part.link_->released_) close_if_idle(part.link_->shared_from_this());
 }
 
 void Core::run_due_parts() {

@@ -15,7 +15,7 @@ namespace telpher::session {
 
 class Core;
 
-class QueueLink final : public Wire {
+class QueueLink final : public Wire, public std::enable_shared_from_this<QueueLink> {
 public:
     QueueLink(Core& core, std::string name) : core_(core), name_(std::move(name)) {}
 

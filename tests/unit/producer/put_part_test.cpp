@@ -407,6 +407,27 @@ TEST_F(PutPartTest, CallbacksComeInOrderOnAnotherThread) {
     EXPECT_THROW(queue_->on_confirm([](const Confirmed&) {}), std::logic_error);
 }
 
+TEST_F(PutPartTest, AQueueThatIsLetGoIsClosedAfterItsCallbacks) {
+    std::promise<void> entered;
+    std::promise<void> gate;
+    queue_->on_confirm([&](const Confirmed&) {
+        entered.set_value();
+        gate.get_future().wait();
+    });
+    ASSERT_TRUE(queue_->put_async("x"));
+    answer_producer();
+    ASSERT_TRUE(put());
+    confirm(0, 1, 1);
+    entered.get_future().wait();
+    queue_.reset();
+    EXPECT_FALSE(net_.take());
+    gate.set_value();
+    const auto close_producer = net_.wait_for<v1::CloseProducer>(v1::OP_CLOSE_PRODUCER);
+    ASSERT_TRUE(close_producer);
+    EXPECT_EQ(close_producer->producer(), kProducer);
+    EXPECT_TRUE(net_.wait_for<v1::Close>(v1::OP_CLOSE));
+}
+
 TEST_F(PutPartTest, APutUnderALeaseNamesIt) {
     auto impl = std::make_shared<Queue::Impl>(engine_, nullptr);
     auto opening = std::async(std::launch::async, [this] { return engine_->open("jobs", {}, {}); });
