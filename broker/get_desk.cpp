@@ -181,10 +181,13 @@ void GetDesk::deliver(HostedQueue& queue) {
     grants_.clear();
     queue.queue.deliver(core_.now, kDeliverMax, grants_);
     for (const queue::Grant& grant : grants_) {
-        if (want_body(grant.batch)) {
-            send_grant(grant);
+        Subscription& subscription = subscriptions_.at(by_consumer_.at(grant.consumer));
+        const bool here = want_body(grant.batch);
+        if (here && subscription.cold.empty()) {
+            send_grant(subscription, grant);
         } else {
-            cold_[grant.batch].push_back(grant);
+            subscription.cold.push_back(grant);
+            if (subscription.cold.size() == 1) cold_.at(grant.batch).push_back(grant.consumer);
         }
     }
     std::uint64_t granted = 0;
@@ -201,10 +204,24 @@ bool GetDesk::want_body(BatchRef batch) {
     return false;
 }
 
-void GetDesk::send_grant(const queue::Grant& grant) {
-    const auto number = by_consumer_.find(grant.consumer);
-    if (number == by_consumer_.end()) return;  // gone meanwhile: its leases were held or returned
-    const Subscription& subscription = subscriptions_.at(number->second);
+/// Sends what waits for a body, in its order, as far as the bodies are there.
+void GetDesk::send_cold(Subscription& subscription) {
+    HostedQueue* queue = core_.catalog.find(subscription.queue);
+    TELPHER_CHECK(queue != nullptr);  // attachments end with their queue
+    for (; !subscription.cold.empty(); subscription.cold.pop_front()) {
+        const queue::Grant& first = subscription.cold.front();
+        // The lease may have ended while the body was on its way, and the message be somebody else's or done.
+        const bool over =
+            !queue->queue
+                 .extend(subscription.consumer, first.range, first.tries.deliveries, core_.now, Duration::zero())
+                 .empty();
+        if (over) continue;
+        if (!want_body(first.batch)) return cold_.at(first.batch).push_back(subscription.consumer);
+        send_grant(subscription, first);
+    }
+}
+
+void GetDesk::send_grant(const Subscription& subscription, const queue::Grant& grant) {
     const Session* session = core_.sessions.find(subscription.session);
     const BatchStore::Entry* entry = core_.store.find(grant.batch);
     if (session == nullptr || entry == nullptr) return;
@@ -227,15 +244,18 @@ Result<std::size_t> GetDesk::take_loaded() {
     std::size_t taken = 0;
     while (auto loaded = loader_.next_loaded()) {
         ++taken;
-        std::vector<queue::Grant> waiting;
+        std::vector<ConsumerId> waiting;
         if (auto node = cold_.extract(loaded->batch)) waiting = std::move(node.mapped());
-        const BatchStore::Entry* entry = core_.store.find(loaded->batch);
-        if (entry == nullptr) continue;  // settled meanwhile
-        if (!loaded->body) return fail(loaded->body.error());
-        auto view = batch::View::reopen(*loaded->body, true);
-        if (!view) return fail(Code::kCorrupt, "a stored batch: " + view.error().message());
-        core_.store.loaded(loaded->batch, std::move(*view));
-        for (const queue::Grant& grant : waiting) send_grant(grant);
+        if (core_.store.find(loaded->batch) != nullptr) {  // else settled meanwhile
+            if (!loaded->body) return fail(loaded->body.error());
+            auto view = batch::View::reopen(*loaded->body, true);
+            if (!view) return fail(Code::kCorrupt, "a stored batch: " + view.error().message());
+            core_.store.loaded(loaded->batch, std::move(*view));
+        }
+        for (const ConsumerId consumer : waiting) {
+            const auto number = by_consumer_.find(consumer);
+            if (number != by_consumer_.end()) send_cold(subscriptions_.at(number->second));
+        }
     }
     return taken;
 }

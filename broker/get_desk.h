@@ -1,8 +1,8 @@
 // Gives messages to consumers and takes their verdicts: attach, credit, deliver, settle, extend, detach. Owned by the
 // shard thread; lives as long as the shard.
 //
-// A grant whose body is not in memory waits for it; the others go on. A connection that ends leaves its leases held for
-// a resume.
+// A grant whose body is not in memory waits for it, and those of the same consumer behind it; the others go on. A
+// connection that ends leaves its leases held for a resume.
 #pragma once
 
 #include <optional>
@@ -46,14 +46,15 @@ public:
 
 private:
     Subscription* of(const Session& session, std::uint32_t number);
-    void send_grant(const queue::Grant& grant);
+    void send_grant(const Subscription& subscription, const queue::Grant& grant);
+    void send_cold(Subscription& subscription);
     void drop(Subscription& subscription);
 
     Core& core_;
     BodyLoader& loader_;
     std::unordered_map<std::uint32_t, Subscription> subscriptions_;
     std::unordered_map<ConsumerId, std::uint32_t> by_consumer_;
-    std::unordered_map<BatchRef, std::vector<queue::Grant>> cold_;  ///< Asked for; grants that wait for it.
+    std::unordered_map<BatchRef, std::vector<ConsumerId>> cold_;  ///< Asked for; whose next grant waits for it.
     std::uint32_t next_subscription_ = 1;
     ConsumerId next_consumer_{1};
     std::vector<queue::Grant> grants_;  // reused

@@ -48,6 +48,7 @@ struct Subscription {
     std::uint64_t settle_seen = 0;  ///< The highest that came in.
     bool settled_due = false;
     std::vector<std::pair<std::uint64_t, queue::Range>> lost;  ///< To be told with the next SETTLED.
+    std::deque<queue::Grant> cold;       ///< Given, but the body of the first is on its way from the log.
     std::uint32_t ended_generation = 0;  ///< END was sent for this generation (generations start at 1).
     std::string name;
 };

@@ -152,9 +152,7 @@ Result<void> QueueDesk::remove(HostedQueue& queue, bool force) {
     puts_.queue_removed(queue);
     gets_.queue_removed(queue);
     ends_.queue_removed(queue);
-    core_.sessions.for_each([&](Session& session) {
-        std::erase_if(session.handles, [&](const auto& entry) { return entry.second.queue == queue.id; });
-    });
+    // Handles stay: they name a queue that is not there any more, and what comes on them is refused.
     queue.queue.purge();
     core_.account(queue);
     log::v1::QueueMeta change;

@@ -61,6 +61,7 @@ void Shard::take(const Incoming& incoming) {
     if (v1::Op_IsValid(op) && incoming.body_count != frame::body_frames(op)) {
         return core_->refuse(incoming.peer, 0, Error(Code::kProtocol, "number of frames"));
     }
+    if (core_->draining && op == v1::OP_PUT) return;  // unanswered: the client sends it again after the restart
     journal_->reserve(0);
     if (auto done = dispatch(*session, op, incoming); !done) {
         core_->refuse(incoming.peer, 0, done.error());
