@@ -69,7 +69,9 @@ struct RecordView {
     Position position;  ///< Of the body.
 };
 
-/// Takes the records at open(), oldest first. An error stops the recovery.
+/// Takes the records at open(), oldest first; the first are a snapshot, and each later segment's snapshot comes in its
+/// place in the order, too. A settle or return may name messages whose batch was in a segment dropped since. An error
+/// stops the recovery.
 using RecordSink = std::function<Result<void>(const RecordView&)>;
 
 struct LogOptions {
@@ -122,7 +124,7 @@ public:
     [[nodiscard]] virtual Committer& committer() = 0;
     [[nodiscard]] virtual Reader& reader() = 0;
 
-    /// True if a record of these sizes does not fit the current segment: call roll() first.
+    /// True if a record of these sizes does not fit the current segment, or there is none yet: call roll() first.
     [[nodiscard]] virtual bool needs_roll(std::size_t meta_bytes, std::size_t body_bytes) const = 0;
     /// Starts the next segment with `snapshot` (kSnapshot records: the state with everything appended so far).
     virtual void roll(std::vector<Record> snapshot) = 0;
@@ -140,14 +142,16 @@ public:
     [[nodiscard]] virtual Lsn committed_lsn() const = 0;  ///< Durable.
     /// Why the log stopped for good; empty while it works.
     [[nodiscard]] virtual std::optional<Error> failed() const = 0;
-    /// Called by the commit thread after each publish (set once, before the thread starts): wakes the shard.
+    /// Called by the commit thread after each publish of written_lsn, committed_lsn or failed() (set once, before the
+    /// thread starts): wakes the shard.
     virtual void on_commit(std::function<void()> wake) = 0;
 
     /// Live messages of a segment: a batch appended or replayed adds, a settled message takes away.
     virtual void add_live(SegmentId segment, std::uint64_t messages) = 0;
     virtual void drop_live(SegmentId segment, std::uint64_t messages) = 0;
     /// Lets go of the oldest segments that hold nothing live and are followed by a committed snapshot. Returns how
-    /// many.
+    /// many. They go with the next flush(), behind everything appended before this call: append what emptied them
+    /// first.
     virtual std::size_t reclaim() = 0;
     /// Segments on disk, with spares; bytes = segments * segment_bytes.
     [[nodiscard]] virtual std::size_t segment_count() const = 0;
