@@ -222,6 +222,7 @@ void Subscription::send_extension(const std::shared_ptr<Extension>& extension) {
 // --- answers ---
 
 void Subscription::on_attached(const Result<const session::Frame*>& answer) {
+    if (wire_ == nullptr) return;  // closed meanwhile
     const Instant now = clock_.now();
     if (!answer) {
         const std::lock_guard lock(mutex_);

@@ -62,6 +62,7 @@ void Core::fail_link(const std::shared_ptr<QueueLink>& link, const Error& error)
     link->failure_ = error;
     std::erase(links_, link);
     for (const auto& part : std::exchange(link->parts_, {})) {
+        std::erase_if(subs_, [&part](const auto& entry) { return entry.second == part.get(); });
         part->link_ = nullptr;
         part->on_failed(error);
     }
