@@ -107,6 +107,7 @@ Result<std::uint64_t> PutPart::put(std::string_view body, Under under, const Put
         waiters_.add(waiter);
     }
     if (wake) engine_.drive(*this);
+    engine_.lead([&] { return waiter.done.load(std::memory_order_acquire); }, deadline);
     wait_for(waiter, options.stop);
     if (waiter.outcome.code == Code::kCancelled && waiter.ended_by != Code::kOk) return fail(waiter.ended_by);
     return as_result(waiter.outcome);
@@ -261,6 +262,31 @@ Result<void> PutPart::drain(Instant deadline) {
     const Instant now = engine_.clock().now();
     const auto left = deadline == Instant::never() ? kForever : std::chrono::ceil<Millis>(deadline - now);
     return dispatcher->wait_idle(left) ? Result<void>{} : fail(Code::kTimeout, "on_confirm");
+}
+
+Result<void> PutPart::cancel() {
+    if (engine_.forked()) return fail(Code::kForked, "made before fork()");
+    Waiter waiter(Waiter::Kind::kCancel);
+    Dispatcher* dispatcher = nullptr;
+    {
+        const Lock lock(mutex_);
+        dispatcher = dispatcher_.get();
+        const std::uint64_t below = outcomes_.decided_below();
+        if (below == next_) {
+            waiter.done = true;
+        } else {
+            waiter.end = next_;
+            waiter.ranges.push_back({below, next_});
+            waiter.ended_by = Code::kStopped;
+            waiter.deadline = Instant{};
+            waiters_.add(waiter);
+        }
+    }
+    if (!waiter.done) engine_.ready(*this);
+    waiter.wait();
+    if (dispatcher != nullptr) dispatcher->wait_idle(kForever);
+    if (waiter.outcome.code != Code::kOk) return fail(waiter.outcome.code, "puts without an outcome");
+    return {};
 }
 
 Result<void> PutPart::flush(Millis timeout) {

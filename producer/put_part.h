@@ -48,6 +48,7 @@ public:
     Result<void> flush(Millis timeout);
     void on_confirm(std::function<void(const Confirmed&)> callback);
     Result<void> drain(Instant deadline) override;
+    Result<void> cancel();
 
     // --- engine thread: put_part_engine.cpp ---
 

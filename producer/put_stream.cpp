@@ -22,6 +22,7 @@ void PutStream::Outcomes::add(const Confirmed& run) {
         return;
     }
     refused += run.count;
+    if (run.code == Code::kCancelled) return;  // by finish(), which says why
     Code none = Code::kOk;
     refusal.compare_exchange_strong(none, run.code);
 }
@@ -53,8 +54,10 @@ Result<void> PutStream::finish(Millis timeout, const std::stop_token& stop) {
         // A refusal is counted by the callback; here only the end of the wait matters.
         if (counters().unconfirmed() == 0) return {};
         if (!flushed && flushed.error().code() != Code::kTimeout && refusal() == Code::kOk) return flushed;
-        if (stop.stop_requested()) return fail(Code::kStopped);
-        if (left <= kFlushSlice) return fail(Code::kTimeout);
+        const bool stopped = stop.stop_requested();
+        if (!stopped && left > kFlushSlice) continue;
+        if (auto cancelled = queue_.cancel(); !cancelled) return cancelled;
+        return fail(stopped ? Code::kStopped : Code::kTimeout);
     }
 }
 

@@ -20,7 +20,8 @@ public:
     /// Hands one message over; waits while the window is full. An error: it was not handed over.
     Result<void> put(std::string_view body, const PutOptions& options);
 
-    /// Waits until every message handed over has its outcome. kTimeout and kStopped leave some without.
+    /// Waits until every message handed over has its outcome. After kTimeout and kStopped those that were not admitted
+    /// yet are cancelled.
     Result<void> finish(Millis timeout, const std::stop_token& stop);
 
     [[nodiscard]] PutCounters counters() const;

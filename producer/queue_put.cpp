@@ -45,6 +45,11 @@ Result<void> Queue::flush(Millis timeout) {
     return puts != nullptr ? puts->flush(timeout) : forked();
 }
 
+Result<void> Queue::cancel() {
+    auto* puts = puts_of(*impl_);
+    return puts != nullptr ? puts->cancel() : forked();
+}
+
 void Queue::on_confirm(std::function<void(const Confirmed&)> callback) {
     if (auto* puts = puts_of(*impl_)) puts->on_confirm(std::move(callback));
 }

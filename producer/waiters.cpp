@@ -59,7 +59,8 @@ std::uint64_t Waiters::decided(const Confirmed& run, Wake& wake) {
 
 void Waiters::all_decided(std::uint64_t below, Wake& wake) {
     std::erase_if(wide_, [&](Waiter* waiter) {
-        if (waiter->kind != Waiter::Kind::kAll || waiter->end > below) return false;
+        const bool all = waiter->kind == Waiter::Kind::kAll || waiter->kind == Waiter::Kind::kCancel;
+        if (!all || waiter->end > below) return false;
         complete(*waiter, wake);
         return true;
     });

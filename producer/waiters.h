@@ -23,6 +23,7 @@ struct Waiter {
         kMany,    ///< For many puts of its own; likewise.
         kTicket,  ///< For a put that goes on without it.
         kAll,     ///< Until every sequence below `end` is decided.
+        kCancel,  ///< The same, and takes back what has no outcome yet: all that is not decided becomes its own.
     };
     explicit Waiter(Kind kind_of_wait) : kind(kind_of_wait) {}
 
@@ -30,7 +31,7 @@ struct Waiter {
     session::Parker& parker = session::Parker::mine();
     std::atomic<bool> done{false};
 
-    std::uint64_t end = 0;             ///< kAll
+    std::uint64_t end = 0;             ///< kAll, kCancel
     std::vector<Range> ranges;         ///< kPut, kTicket: one sequence; kMany: its puts so far, in order.
     std::uint64_t undecided = 0;       ///< kMany: puts without an outcome, those it has not made yet among them.
     std::vector<Confirmed> collected;  ///< kMany
@@ -40,7 +41,7 @@ struct Waiter {
     Instant cancelled_at;  ///< When the broker was asked to take its puts out of line.
 
     /// True if its puts are its own: their refusals are told to it and to nobody else.
-    [[nodiscard]] bool owns() const { return kind == Kind::kPut || kind == Kind::kMany; }
+    [[nodiscard]] bool owns() const { return kind == Kind::kPut || kind == Kind::kMany || kind == Kind::kCancel; }
     void wait() {
         parker.park_until([this] { return done.load(std::memory_order_acquire); });
     }

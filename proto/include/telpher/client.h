@@ -175,6 +175,9 @@ public:
     Result<std::uint64_t> wait(Ticket ticket, Millis timeout = kForever);
     /// Waits until every put so far has its outcome; the first refusal since the last flush, if there was one.
     Result<void> flush(Millis timeout = kForever);
+    /// Takes back every put to this queue that has no outcome yet, of all threads: what is not admitted is kCancelled and certainly
+    /// not in the queue. Returns when all have their outcome; kUnknown if the connection is lost for good.
+    Result<void> cancel();
     /// Called for every run of outcomes in sequence order, on a thread of the library that is not the engine's. Set before the first put.
     void on_confirm(std::function<void(const Confirmed&)> callback);
     /// Puts all in order and waits for every outcome; the runs of outcomes in order. Timed out or stopped: what was not admitted is

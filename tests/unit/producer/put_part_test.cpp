@@ -336,6 +336,30 @@ TEST_F(PutPartTest, ManyThatTimeOutAreCancelledFromThere) {
     EXPECT_EQ(runs->at(1).count, 99U);
 }
 
+TEST_F(PutPartTest, CancelTakesBackAllThatHasNoOutcome) {
+    std::vector<Confirmed> told;
+    queue_->on_confirm([&](const Confirmed& run) { told.push_back(run); });
+    ASSERT_TRUE(queue_->put_async("a"));
+    answer_producer();
+    ASSERT_TRUE(put());
+    parked(0);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue_->put_async("behind the parked one"));
+    auto done = std::async(std::launch::async, [this] { return queue_->cancel(); });
+    const auto cancel = net_.wait_for<v1::Cancel>(v1::OP_CANCEL);
+    ASSERT_TRUE(cancel);
+    EXPECT_EQ(cancel->first_sequence(), 0U);
+    EXPECT_EQ(cancel->count(), 1U) << "the others were never sent";
+    confirm(0, 1, 7);  // It was admitted just before.
+    EXPECT_TRUE(done.get());
+    ASSERT_EQ(told.size(), 2U);
+    EXPECT_EQ(told[0].code, Code::kOk);
+    EXPECT_EQ(told[1].code, Code::kCancelled);
+    EXPECT_EQ(told[1].first, 1U);
+    EXPECT_EQ(told[1].count, 3U);
+    EXPECT_TRUE(queue_->flush()) << "what was asked for is no refusal";
+    EXPECT_TRUE(queue_->cancel()) << "nothing to take back";
+}
+
 TEST_F(PutPartTest, WaitsWhenTooMuchHasNoOutcome) {
     const std::string body(900'000, 'x');
     ASSERT_TRUE(queue_->put_async(body));
