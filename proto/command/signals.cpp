@@ -14,6 +14,11 @@
 namespace telpher::command {
 namespace {
 
+using namespace std::chrono_literals;
+
+// A terminal, a shell and timeout(1) may each send a signal for the same request to stop.
+constexpr Duration kSameRequest = 250ms;
+
 sigset_t stop_set() {
     sigset_t set;
     sigemptyset(&set);
@@ -59,11 +64,15 @@ void StopSignals::watch() {
         signalfd_siginfo event{};
         if (::read(signal_fd_, &event, sizeof event) != sizeof event) continue;
         const int number = static_cast<int>(event.ssi_signo);
-        if (signal_.exchange(number) != 0) {
+        const Instant now = system_clock().now();
+        if (signal_ == 0) {
+            first_at_ = now;
+            signal_ = number;
+            stop();
+        } else if (now - first_at_ > kSameRequest) {
             if (on_second_) on_second_();
             ::_exit(128 + number);
         }
-        stop();
     }
 }
 

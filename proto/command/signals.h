@@ -7,6 +7,8 @@
 #include <stop_token>
 #include <thread>
 
+#include "proto/base/clock.h"
+
 namespace telpher::command {
 
 class StopSignals {
@@ -17,7 +19,7 @@ public:
     StopSignals(const StopSignals&) = delete;
     StopSignals& operator=(const StopSignals&) = delete;
 
-    /// Stops at the first signal. The second one ends the process at once.
+    /// Stops at the first signal. A second one, a moment later, ends the process at once.
     [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
     /// Readable from the first signal on, for poll(2).
     [[nodiscard]] int fd() const { return stopped_fd_; }
@@ -33,6 +35,7 @@ private:
 
     std::stop_source source_;
     std::atomic<int> signal_{0};
+    Instant first_at_;  // when it came; of the thread
     std::function<void()> on_second_;
     int signal_fd_ = -1;
     int stopped_fd_ = -1;
