@@ -28,10 +28,17 @@ constexpr Millis kReadyAskTimeout = 5s;
 // The engine may be gone before the last message; on its own thread it is never asked.
 std::shared_ptr<Subscription> make_subscription(const Queue::Impl& queue, Subscription::Options options) {
     std::weak_ptr<session::Engine> engine = queue.engine;
-    return std::make_shared<Subscription>(std::move(options), queue.engine->clock(),
-                                          [engine = std::move(engine)](Subscription& subscription) {
-                                              if (const auto alive = engine.lock()) alive->ready(subscription);
-                                          });
+    return std::make_shared<Subscription>(
+        std::move(options), queue.engine->clock(),
+        [engine](Subscription& subscription, bool waits) {
+            const auto alive = engine.lock();
+            if (alive == nullptr) return;
+            waits ? alive->drive(subscription) : alive->ready(subscription);
+        },
+        [engine](const std::function<bool()>& done, Instant deadline, const std::function<void()>& park) {
+            if (const auto alive = engine.lock()) return alive->wait(done, deadline, park);
+            park();
+        });
 }
 
 }  // namespace
@@ -50,7 +57,7 @@ struct Consumer::Impl : consumer::MessageSource {
     ~Impl() override {
         on_stop.reset();
         if (queue->engine->forked()) return;
-        subscription->close(kCloseTimeout);
+        if (!subscription->close(kCloseTimeout)) return;
         queue->engine->post([leaving = subscription] { leaving->detach(); });
         queue->engine->remove(subscription);
     }

@@ -21,10 +21,11 @@ Error forked_error() { return Error(Code::kForked, "made before fork()"); }
 
 }  // namespace
 
-Subscription::Subscription(Options options, const Clock& clock, std::function<void(Subscription&)> wake)
+Subscription::Subscription(Options options, const Clock& clock, WakeEngine wake, WaitWithEngine wait)
     : options_(std::move(options)),
       clock_(clock),
       wake_(std::move(wake)),
+      wait_(std::move(wait)),
       credit_(options_.prefetch, options_.kind == Kind::kConsumer) {}
 
 // --- next ---
@@ -46,7 +47,7 @@ Result<DeliveryBuffer::Taken> Subscription::take(Millis timeout, const std::stop
         Lock lock(mutex_);
         if (getter()) last_get_ = clock_.now();
         if (buffer_.take(taken)) {
-            wake(lock);
+            wake(lock, false);
             return taken;
         }
         if (getter() && ended_ != Code::kOk && waiting_ == 0) {  // that was for those who waited then
@@ -68,7 +69,7 @@ Result<DeliveryBuffer::Taken> Subscription::take(Millis timeout, const std::stop
     auto result = wait_take(lock, deadline_of(timeout), stop);
     --waiting_;
     if (getter()) last_get_ = clock_.now();
-    wake(lock);
+    wake(lock, false);
     return result;
 }
 
@@ -81,12 +82,30 @@ Result<DeliveryBuffer::Taken> Subscription::wait_take(Lock& lock, Instant deadli
         if (ended_ != Code::kOk) return fail(ended_);
         if (!in_time) return fail(Code::kEmpty);
         if (worth_a_wake()) {
-            wake(lock);
+            wake(lock, true);
             lock.lock();  // much may have changed
         } else {
-            in_time = wait_until(arrived_, lock, deadline);
+            in_time = wait_arrived(lock, deadline, stop);
         }
     }
+}
+
+// Waits until something arrived, perhaps for nothing; false: `deadline` is over.
+bool Subscription::wait_arrived(Lock& lock, Instant deadline, const std::stop_token& stop) {
+    if (!wait_) return wait_until(arrived_, lock, deadline);
+    const auto came = [&] { return stop.stop_requested() || over() || ended_ != Code::kOk || buffer_.buffered() > 0; };
+    const auto look = [&] {
+        const Lock looking(mutex_);
+        return came();
+    };
+    const auto park = [&] {
+        Lock parked(mutex_);
+        if (!came()) wait_until(arrived_, parked, deadline);
+    };
+    lock.unlock();
+    wait_(look, deadline, park);
+    lock.lock();
+    return clock_.now() < deadline;
 }
 
 void Subscription::stop() {
@@ -95,7 +114,7 @@ void Subscription::stop() {
     stopped_ = true;
     release_buffered();
     arrived_.notify_all();
-    wake(lock);
+    wake(lock, false);
 }
 
 void Subscription::release_buffered() {
@@ -110,7 +129,7 @@ void Subscription::settle(Delivery& delivery, std::uint32_t index, const Decisio
     if (!buffer_.settle(delivery, index) || closed_ || failure_) return;
     batcher_.add(decision, delivery.first() + index, delivery.number());
     if (decision.verdict != v1::Settle::VERDICT_RELEASE) ++newly_settled_;
-    wake(lock);
+    wake(lock, false);
 }
 
 Result<void> Subscription::ack_confirmed(Delivery& delivery, std::uint32_t index, Millis timeout) {
@@ -142,7 +161,7 @@ Result<void> Subscription::extend(const Delivery& delivery, std::uint32_t index,
     extensions_.push_back(extension);
     const Instant deadline = deadline_of(timeout);
     flush_wanted_ = true;
-    wake(lock);
+    wake(lock, true);
     if (!lock.owns_lock()) lock.lock();
     ++settle_waiters_;
     while (!extension->outcome && !failure_ && wait_until(settled_, lock, deadline)) {
@@ -168,19 +187,25 @@ Result<void> Subscription::drain(Instant deadline) {
     return wait_round(lock, batcher_.open_round() - (batcher_.open_empty() ? 1 : 0), deadline);
 }
 
-void Subscription::close(Millis timeout) {
-    if (fork_guard_.forked()) return;
+bool Subscription::close(Millis timeout) {
+    if (fork_guard_.forked()) return true;
     stop();
-    (void)flush(timeout);
-    const std::lock_guard lock(mutex_);
+    const Instant deadline = deadline_of(timeout);
+    (void)drain(deadline);
+    Lock lock(mutex_);
     closed_ = true;
+    ++settle_waiters_;
+    while (state_ == State::kAttaching && wait_until(settled_, lock, deadline)) {
+    }
+    --settle_waiters_;
+    return state_ != State::kAttaching;
 }
 
 // Waits until every verdict of `round` and of those before is committed.
 Result<void> Subscription::wait_round(Lock& lock, std::uint64_t round, Instant deadline) {
     if (batcher_.done_below() > round) return {};
     if (batcher_.open_round() == round) flush_wanted_ = true;
-    wake(lock);
+    wake(lock, true);
     if (!lock.owns_lock()) lock.lock();
     ++settle_waiters_;
     while (batcher_.done_below() <= round && !failure_ && wait_until(settled_, lock, deadline)) {
@@ -219,11 +244,11 @@ bool Subscription::worth_a_wake() const {
 }
 
 // Lets go of the mutex if the engine has to be woken; a caller that goes on with it takes it again.
-void Subscription::wake(Lock& lock) {
+void Subscription::wake(Lock& lock, bool waits) {
     if (!worth_a_wake()) return;
     scheduled_ = true;
     lock.unlock();
-    wake_(*this);
+    wake_(*this, waits);
 }
 
 bool Subscription::wait_until(std::condition_variable& changed, Lock& lock, Instant deadline) const {

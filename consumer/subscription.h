@@ -42,8 +42,15 @@ public:
         std::string name;
     };
 
-    /// `wake` gets do_work() called on the engine thread soon; it is called by user threads, without the mutex.
-    Subscription(Options options, const Clock& clock, std::function<void(Subscription&)> wake);
+    /// Gets do_work() called soon. Called by user threads, without the mutex; `waits`: the thread will wait for what
+    /// comes of it.
+    using WakeEngine = std::function<void(Subscription&, bool waits)>;
+
+    /// Engine::wait. Called by a user thread without the mutex; calls `done` and `park` without it too.
+    using WaitWithEngine =
+        std::function<void(const std::function<bool()>& done, Instant deadline, const std::function<void()>& park)>;
+
+    Subscription(Options options, const Clock& clock, WakeEngine wake, WaitWithEngine wait = {});
 
     // --- user threads ---
 
@@ -54,8 +61,9 @@ public:
     void stop();
     /// Waits until every verdict so far is committed. kLeaseLost: an ack since the last flush came too late.
     Result<void> flush(Millis timeout);
-    /// stop(), then waits until all verdicts are committed, at most `timeout`. Verdicts after that go nowhere.
-    void close(Millis timeout);
+    /// stop(), then waits until all verdicts are committed, at most `timeout`. Verdicts after that go nowhere. False:
+    /// the broker has not answered the ATTACH yet; the engine must keep this part, which will detach itself.
+    bool close(Millis timeout);
     [[nodiscard]] Result<void> drain(Instant deadline) override;
 
     // --- LeaseOwner ---
@@ -70,6 +78,7 @@ public:
     Result<void> on_frame(const session::Frame& frame, Instant now) override;
     Instant do_work(Instant now) override;
     [[nodiscard]] bool idle() const override;
+    void on_close() override { detach(); }
     /// Tells the broker that this consumer leaves; it takes back what is held.
     void detach();
 
@@ -101,13 +110,14 @@ private:
     // subscription.cpp: user threads. What takes a Lock may let go of it for a while; the rest needs the mutex held.
     Result<DeliveryBuffer::Taken> take(Millis timeout, const std::stop_token& stop);
     Result<DeliveryBuffer::Taken> wait_take(Lock& lock, Instant deadline, const std::stop_token& stop);
-    void wake(Lock& lock);
+    void wake(Lock& lock, bool waits);
     bool wait_until(std::condition_variable& changed, Lock& lock, Instant deadline) const;
     Result<void> wait_round(Lock& lock, std::uint64_t round, Instant deadline);
     [[nodiscard]] Instant deadline_of(Millis timeout) const;
     [[nodiscard]] Load load() const;
     [[nodiscard]] std::optional<Error> over() const;
     [[nodiscard]] bool worth_a_wake() const;
+    bool wait_arrived(Lock& lock, Instant deadline, const std::stop_token& stop);
     [[nodiscard]] bool getter() const { return options_.kind == Kind::kGetter; }
     [[nodiscard]] bool unsettled() const { return buffer_.handled() > 0 || !batcher_.all_confirmed(); }
     void release_buffered();
@@ -132,7 +142,8 @@ private:
 
     const Options options_;
     const Clock& clock_;
-    const std::function<void(Subscription&)> wake_;
+    const WakeEngine wake_;
+    const WaitWithEngine wait_;
     const session::ForkGuard fork_guard_;
 
     mutable std::mutex mutex_;

@@ -47,6 +47,7 @@ void Subscription::on_disconnected(Instant /*now*/) {
 
 void Subscription::forget_attachment() {
     state_ = State::kDetached;
+    if (settle_waiters_ > 0) settled_.notify_all();
     delivered_ = {};
     credit_.restart();
     batcher_.restart();
@@ -70,7 +71,7 @@ void Subscription::fail_all(const Error& error) {
 
 bool Subscription::idle() const {
     const std::lock_guard lock(mutex_);
-    return !unsettled() && buffer_.buffered() == 0;
+    return !unsettled() && buffer_.buffered() == 0 && state_ != State::kAttaching;
 }
 
 void Subscription::detach() {
@@ -117,7 +118,7 @@ void Subscription::fill(Outbox& out, Instant now) {
         refresh_ = false;
         forget_attachment();
     }
-    const bool wanted = unsettled() || (getter() ? waiting_ > 0 : !stopped_);
+    const bool wanted = !closed_ && (unsettled() || (getter() ? waiting_ > 0 : !stopped_));
     if (state_ == State::kDetached && wanted && now >= attach_at_) {
         fill_attach(out, now);
     } else if (state_ == State::kAttached) {
@@ -233,12 +234,16 @@ void Subscription::on_attached(const Result<const session::Frame*>& answer) {
     }
     const auto& attached = (*answer)->as<v1::Attached>();
     const auto lost = frame::read_ranges(attached.lost(), limits::kControlHeaderBytes);
+    sub_ = attached.sub();
+    bool left = false;
     {
         const std::lock_guard lock(mutex_);
         if (lost) buffer_.lose(*lost);
         state_ = State::kAttached;
+        if (settle_waiters_ > 0) settled_.notify_all();
+        left = closed_;
     }
-    sub_ = attached.sub();
+    if (left) return detach();
     wire_->bind(sub_, *this);
     pump(now);
 }

@@ -107,8 +107,8 @@ Result<std::uint64_t> PutPart::put(std::string_view body, Under under, const Put
         waiters_.add(waiter);
     }
     if (wake) engine_.drive(*this);
-    engine_.lead([&] { return waiter.done.load(std::memory_order_acquire); }, deadline);
-    wait_for(waiter, options.stop);
+    engine_.wait([&] { return waiter.done.load(std::memory_order_acquire); }, deadline,
+                 [&] { wait_for(waiter, options.stop); });
     if (waiter.outcome.code == Code::kCancelled && waiter.ended_by != Code::kOk) return fail(waiter.ended_by);
     return as_result(waiter.outcome);
 }

@@ -30,7 +30,11 @@ Result<void> Core::dispatch(const Received& received) {
         case Route::kSub: {
             // Unknown: detached a moment ago.
             const auto found = subs_.find(static_cast<std::uint32_t>(routed->key));
-            return found == subs_.end() ? Result<void>{} : found->second->on_frame(frame, now_);
+            if (found == subs_.end()) return {};
+            Part& part = *found->second;
+            auto done = part.on_frame(frame, now_);
+            if (part.link_ != nullptr && part.link_->released_) close_if_idle(part.link_->shared_from_this());
+            return done;
         }
     }
     return {};

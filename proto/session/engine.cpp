@@ -82,6 +82,7 @@ void Engine::close() {
         stop_ = true;
     }
     wake_->notify();
+    leading_.stop();
     if (thread_->joinable()) thread_->join();
 }
 
@@ -193,15 +194,36 @@ void Engine::drive(Part& part) {
     if (more) wake_->notify();
 }
 
+void Engine::wait(const std::function<bool()>& done, Instant deadline, const std::function<void()>& park) {
+    if (forked()) return park();
+    const Leading::Waiting waiting(leading_);
+    if (leading_.begin()) lead(done, deadline);
+    if (!done()) park();
+}
+
+void Engine::lead(const std::function<bool()>& done, Instant deadline) {
+    const Instant end = std::min(deadline, clock_.now() + Leading::kLead);
+    Core::Arrived arrived;
+    bool came = false;
+    while (!stopping()) {
+        cycle(arrived);
+        came = done();
+        if (came || clock_.now() >= end) break;
+        arrived = poll_until(end);
+    }
+    leading_.end(came);
+}
+
 // --- the thread ---
+
+bool Engine::stopping() {
+    const std::lock_guard lock(inbox_mutex_);
+    return stop_;
+}
 
 void Engine::run() {
     Core::Arrived arrived;
-    for (;;) {
-        {
-            const std::lock_guard lock(inbox_mutex_);
-            if (stop_) break;
-        }
+    while (!stopping()) {
         cycle(arrived);
         arrived = sleep();
     }
@@ -229,6 +251,13 @@ void Engine::cycle(Core::Arrived arrived) {
 
 /// Sleeps until there is something to do; says what may have come in.
 Core::Arrived Engine::sleep() {
+    if (!leading_.wanted()) return poll_until(Instant::never());
+    leading_.doze();
+    return {};  // both may have: that is what no answer means
+}
+
+/// Polls until there is something to do, at most until `limit`. One thread at a time: the engine's or a leader.
+Core::Arrived Engine::poll_until(Instant limit) {
     wake_->prepare();
     std::array<pollfd, 3> fds{pollfd{wake_->fd(), POLLIN, 0}};
     nfds_t count = 1;
@@ -241,7 +270,7 @@ Core::Arrived Engine::sleep() {
             fds[count++] = {transport->news_fd(), POLLIN, 0};
             readable = transport->readable();
         }
-        sleeps_until_ = std::min(core_->next_due(), clock_.now() + kSleepMax);
+        sleeps_until_ = std::min({core_->next_due(), limit, clock_.now() + kSleepMax});
         left = std::max(sleeps_until_ - clock_.now(), Duration{0});
     }
     {

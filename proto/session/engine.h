@@ -20,6 +20,7 @@
 #include "proto/session/channel.h"
 #include "proto/session/core.h"
 #include "proto/session/fork.h"
+#include "proto/session/leading.h"
 #include "proto/session/transport.h"
 #include "proto/session/wake.h"
 #include "telpher/options.h"
@@ -86,6 +87,9 @@ public:
     /// The same for a thread that will wait for the outcome: it does the work itself if the engine sleeps, and saves
     /// two wake-ups.
     void drive(Part& part);
+    /// Waits until `done` (asked without any lock) or `deadline`: for a moment in place of the engine's thread, if that
+    /// dozes (Leading); then, if it is still not done, by `park`, which may return for any reason.
+    void wait(const std::function<bool()>& done, Instant deadline, const std::function<void()>& park);
     /// Runs `task` on the engine thread, in order with the others; false: the engine is closed.
     bool post(std::function<void()> task);
 
@@ -95,6 +99,9 @@ private:
     void run();
     void cycle(Core::Arrived arrived);
     [[nodiscard]] Core::Arrived sleep();
+    void lead(const std::function<bool()>& done, Instant deadline);
+    [[nodiscard]] Core::Arrived poll_until(Instant limit);
+    [[nodiscard]] bool stopping();
     void leave();
 
     const Clock& clock_;
@@ -105,6 +112,7 @@ private:
     Instant sleeps_until_;        // guarded by cycle_mutex_
     bool left_ = false;           // guarded by cycle_mutex_: nothing is sent any more
     std::unique_ptr<Wake> wake_;
+    Leading leading_;
     std::mutex inbox_mutex_;
     bool stop_ = false;                           // guarded by inbox_mutex_
     bool closed_ = false;                         // guarded by inbox_mutex_: the thread takes no more

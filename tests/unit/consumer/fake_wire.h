@@ -77,7 +77,7 @@ private:
 struct Rig {
     explicit Rig(Subscription::Kind kind = Subscription::Kind::kConsumer, std::uint32_t prefetch = 0)
         : subscription(std::make_shared<Subscription>(Subscription::Options{kind, prefetch, "test"}, clock,
-                                                      [this](Subscription&) { woken = true; })) {}
+                                                      [this](Subscription&, bool) { woken = true; })) {}
 
     void connect(bool restarted = false, std::uint32_t generation = 1, Durability durability = Durability::kFsync) {
         wire = std::make_unique<FakeWire>();

@@ -209,6 +209,20 @@ TEST(Subscription, ARefusedAttachIsTriedAgainOrFailsForGood) {
     EXPECT_EQ(rig.subscription->next(5s).error().code(), Code::kNotFound);
 }
 
+TEST(Subscription, ClosedBeforeItWasAttachedItDetachesItself) {
+    Rig rig;
+    rig.connect();
+    EXPECT_FALSE(rig.subscription->idle());
+    EXPECT_FALSE(rig.subscription->close(1ms));
+    rig.attach(6);
+    const auto detach = rig.wire->take<v1::Detach>(v1::OP_DETACH);
+    ASSERT_TRUE(detach);
+    EXPECT_EQ(detach->sub(), 6U);
+    EXPECT_TRUE(rig.subscription->close(1ms));
+    rig.work();
+    EXPECT_TRUE(rig.wire->sent.empty()) << "it does not come back";
+}
+
 TEST(Subscription, FlushWaitsForTheCommit) {
     Rig rig;
     rig.connect();
@@ -317,7 +331,7 @@ TEST(Subscription, MessagesOutliveEverything) {
         ASSERT_TRUE(rig.deliver(1, 3));
         message.emplace(*rig.subscription->next(5s));
         Message failed = *rig.subscription->next(5s);
-        rig.subscription->close(0ms);
+        EXPECT_TRUE(rig.subscription->close(0ms));
         EXPECT_EQ(failed.ack_confirmed().error().code(), Code::kStopped);
         rig.subscription->on_failed(Error(Code::kStopped, "the client was closed"));
         rig.wire.reset();
