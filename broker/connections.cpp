@@ -12,6 +12,9 @@ constexpr auto kLookEvery = std::chrono::milliseconds(500);
 constexpr int kSuspiciousLooks = 4;  // two seconds
 constexpr std::size_t kDepartedMax = 65'536;
 
+/// Peers are named by a 32-bit counter that wraps.
+bool is_newer(PeerId peer, PeerId than) { return static_cast<std::int32_t>(peer.value() - than.value()) > 0; }
+
 }  // namespace
 
 void Connections::accepted(int fd, Instant now) {
@@ -43,9 +46,12 @@ bool Connections::heard(PeerId peer, int fd, std::uint64_t wire_bytes) {
     const auto known = peers_.find(peer);
     if (known == peers_.end()) {
         const auto found = by_fd_.find(fd);
-        if (found == by_fd_.end() || found->second.going) return false;  // gone before we heard of it
-        // The descriptor was taken over by a newer connection: the older peer is gone.
-        if (found->second.peer.value() != 0) forget_peer(found->second.peer);
+        if (found == by_fd_.end() || found->second.shut) return false;  // gone before we heard of it
+        // One of two has the descriptor, the other had it before, and libzmq counts its peers up.
+        if (const PeerId other = found->second.peer; other.value() != 0) {
+            if (!is_newer(peer, other)) return false;
+            unreachable(other);
+        }
         found->second.peer = peer;
         found->second.heard_bytes += wire_bytes;
         peers_.emplace(peer, fd);
@@ -54,6 +60,14 @@ bool Connections::heard(PeerId peer, int fd, std::uint64_t wire_bytes) {
     Connection& connection = by_fd_.at(known->second);
     connection.heard_bytes += wire_bytes;
     return !connection.going;
+}
+
+void Connections::unreachable(PeerId peer) {
+    const auto known = peers_.find(peer);
+    if (known == peers_.end()) return;
+    Connection& connection = by_fd_.at(known->second);
+    connection = Connection{.since = connection.since, .peer = PeerId()};
+    forget_peer(peer);
 }
 
 void Connections::welcome(PeerId peer) {
@@ -68,7 +82,7 @@ void Connections::kick(PeerId peer, Instant now) {
     if (connection.going) return;
     connection.going = true;
     ++kicked_;
-    leaving_.push_back({known->second, peer, now + kKickAfter});
+    leaving_.push_back({peer, now + kKickAfter});
 }
 
 bool Connections::next_gone(PeerId& peer) {
@@ -81,21 +95,24 @@ bool Connections::next_gone(PeerId& peer) {
 void Connections::shut(int fd, Connection& connection) {
     if (!connection.going) ++kicked_;
     connection.going = true;
+    connection.shut = true;
     ::shutdown(fd, SHUT_RDWR);
 }
 
-void Connections::tick(Instant now) {
-    while (!leaving_.empty() && leaving_.front().at <= now) {
-        const Leaving leaving = leaving_.front();
-        leaving_.pop_front();
-        // Only if the descriptor is still that peer's.
-        const auto found = by_fd_.find(leaving.fd);
-        if (found != by_fd_.end() && found->second.peer == leaving.peer) ::shutdown(leaving.fd, SHUT_RDWR);
-    }
-    if (now >= look_at_) look(now);
+bool Connections::next_leaving(Instant now, PeerId& peer) {
+    if (leaving_.empty() || leaving_.front().at > now) return false;
+    peer = leaving_.front().peer;
+    leaving_.pop_front();
+    return true;
 }
 
-void Connections::look(Instant now) {
+void Connections::shut(PeerId peer) {
+    const auto known = peers_.find(peer);
+    if (known != peers_.end()) shut(known->second, by_fd_.at(known->second));
+}
+
+void Connections::tick(Instant now) {
+    if (now < look_at_) return;
     look_at_ = now + kLookEvery;
     for (auto& [fd, connection] : by_fd_) {
         if (connection.going) continue;

@@ -33,9 +33,15 @@ public:
     /// message.
     bool heard(PeerId peer, int fd, std::uint64_t wire_bytes);
     [[nodiscard]] bool knows(PeerId peer) const { return peers_.contains(peer); }
+    /// libzmq says that the peer has gone, though the monitor has not said so of the connection it was taken for: then
+    /// that is a newer one, on the same descriptor.
+    void unreachable(PeerId peer);
     void welcome(PeerId peer);
-    /// Throws the peer out a moment later, so that what was sent to it last can leave.
+    /// Takes nothing more of the peer, and lets it go a moment later, so that what was sent to it last can leave.
     void kick(PeerId peer, Instant now);
+    /// A peer whose moment has come: shut() it, if it can still be reached.
+    bool next_leaving(Instant now, PeerId& peer);
+    void shut(PeerId peer);
     bool next_gone(PeerId& peer);
 
     /// Enforces the time limits. Call it every cycle.
@@ -48,19 +54,18 @@ private:
         Instant since;
         PeerId peer;  ///< 0: has said nothing yet.
         bool welcome = false;
-        bool going = false;  ///< Shut down already.
+        bool going = false;  ///< Nothing more is taken of it.
+        bool shut = false;   ///< Shut down, whoever it is.
         std::uint64_t heard_bytes = 0;
         int suspicious = 0;  ///< Looks in a row with too many unseen bytes.
     };
     struct Leaving {
-        int fd = -1;
         PeerId peer;
         Instant at;
     };
 
     void shut(int fd, Connection& connection);
     void forget_peer(PeerId peer);
-    void look(Instant now);
     [[nodiscard]] bool sends_unseen(int fd, Connection& connection) const;
 
     const ConnectionLimits limits_;

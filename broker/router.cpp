@@ -12,6 +12,7 @@
 
 #include "broker/zmq_frames.h"
 #include "proto/base/check.h"
+#include "proto/frame.h"
 #include "proto/limits.h"
 #include "proto/session/zmq_message.h"
 
@@ -72,6 +73,13 @@ PeerId peer_of(Bytes routing_id) {
     return PeerId(std::uint64_t{load_le<std::uint32_t>(routing_id.data() + 1)} + 1);  // 0 means nobody
 }
 
+std::string routing_id(PeerId peer) {
+    std::string id(limits::kRoutingIdBytes, '\0');
+    const auto number = static_cast<std::uint32_t>(peer.value() - 1);
+    std::memcpy(id.data() + 1, &number, sizeof number);
+    return id;
+}
+
 void send_body(void* socket, const Slice& body, bool more) {
     zmq_msg_t message;
     session::give_body(message, body);
@@ -109,6 +117,12 @@ void Router::tick(Instant now) {
     now_ = now;
     drain_monitor();
     connections_.tick(now);
+    // By now libzmq knows of a peer that left by itself, and whose descriptor may be another's: the answer to nothing
+    // finds out.
+    PeerId peer;
+    while (connections_.next_leaving(now, peer)) {
+        if (send(peer, frame::encode(v1::OP_PONG, v1::Pong()), {}) != Sent::kGone) connections_.shut(peer);
+    }
 }
 
 void Router::drain_monitor() {
@@ -139,13 +153,16 @@ bool Router::receive(Incoming& into) {
         if (!readable()) return false;
         const bool whole = take_message(into, peer, fd, wire_bytes);
         if (peer.value() == 0) {  // a routing id that libzmq did not make: its connection goes
-            if (fd >= 0) ::shutdown(fd, SHUT_RDWR);
+            if (fd >= 0 && refuse(strange_id_, "a routing id of its own")) ::shutdown(fd, SHUT_RDWR);
             continue;
         }
         if (!connections_.knows(peer)) drain_monitor();
         if (!connections_.heard(peer, fd, wire_bytes)) continue;
         if (!whole) {
-            connections_.kick(peer, now_);
+            if (refuse(routing_id(peer), "too many frames, or none"))
+                connections_.kick(peer, now_);
+            else
+                connections_.unreachable(peer);
             continue;
         }
         into.peer = peer;
@@ -166,6 +183,7 @@ bool Router::take_message(Incoming& into, PeerId& peer, int& fd, std::uint64_t& 
     if (!frame.receive(socket_)) return false;
     const bool good_id = frame.bytes().size() == limits::kRoutingIdBytes && frame.bytes()[0] == std::byte{0};
     peer = good_id ? peer_of(frame.bytes()) : PeerId();
+    if (!good_id) strange_id_ = as_text(frame.bytes());
     std::size_t count = 0;
     while (frame.more() && frame.receive(socket_)) {
         const std::size_t size = frame.bytes().size();
@@ -182,13 +200,26 @@ bool Router::take_message(Incoming& into, PeerId& peer, int& fd, std::uint64_t& 
     return count >= 1 && count <= 1 + into.bodies.size();
 }
 
+// Tells a peer that breaks the framing why it goes. False: it has gone already, and its descriptor may be another's.
+bool Router::refuse(std::string_view id, const char* why) {
+    readable();
+    if (zmq_send(socket_, id.data(), id.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) return false;
+    v1::Error error;
+    error.set_code(static_cast<std::uint32_t>(Code::kProtocol));
+    error.set_detail(why);
+    const std::string header = frame::encode(v1::OP_ERROR, error);
+    zmq_send(socket_, header.data(), header.size(), ZMQ_DONTWAIT);
+    return true;
+}
+
 Sent Router::send(PeerId peer, std::string_view header, std::span<const Slice> bodies) {
-    std::array<char, limits::kRoutingIdBytes> id{};
-    const auto number = static_cast<std::uint32_t>(peer.value() - 1);
-    std::memcpy(id.data() + 1, &number, sizeof number);
+    const std::string id = routing_id(peer);
     for (int attempt = 0;; ++attempt) {
         if (zmq_send(socket_, id.data(), id.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) break;
-        if (errno == EHOSTUNREACH) return Sent::kGone;
+        if (errno == EHOSTUNREACH) {
+            connections_.unreachable(peer);
+            return Sent::kGone;
+        }
         if (errno == EINTR) continue;
         TELPHER_CHECK_MSG(errno == EAGAIN, zmq_strerror(errno));
         if (attempt > 0) return Sent::kFull;

@@ -47,10 +47,12 @@ private:
     void drain_monitor();
     bool readable();
     bool take_message(Incoming& into, PeerId& peer, int& fd, std::uint64_t& wire_bytes);
+    bool refuse(std::string_view id, const char* why);
 
     void* socket_;
     void* monitor_;
     Connections connections_;
+    std::string strange_id_;  ///< Routing id of the last message, if libzmq did not make it.
     std::vector<std::string> endpoints_;
     Instant now_;
 };
