@@ -258,16 +258,21 @@ public:
                 handle(*message);
             } else if (message.error().code() == Code::kEnd) {
                 history_.record({.kind = Event::Kind::kEnd, .who = name_});
-                return consumer.flush(kOutcomeWithin).has_value();
+                const auto flushed = consumer.flush(kOutcomeWithin);
+                return flushed || fails("flush after the end", flushed.error());
             } else if (message.error().code() != Code::kEmpty) {
-                std::cerr << settings_.name << ": " << message.error().message() << "\n";
-                return false;
+                return fails("next", message.error());
             }
         }
         return true;
     }
 
 private:
+    bool fails(const char* step, const Error& error) const {
+        std::cerr << name_ << ": " << step << ": " << error.message() << "\n";
+        return false;
+    }
+
     void handle(Message& message) {
         const auto [producer, seq] = payload_name(message.text());
         history_.record({.kind = Event::Kind::kDelivered,
@@ -295,7 +300,7 @@ private:
         } else if (settled.error().code() == Code::kLeaseLost) {
             history_.record({.kind = Event::Kind::kLost, .who = name_, .id = id});
         } else {
-            std::cerr << settings_.name << ": ack: " << settled.error().message() << "\n";
+            fails("ack", settled.error());
         }
     }
 
