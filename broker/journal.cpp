@@ -106,6 +106,10 @@ void Journal::end() {
     dirty_ = true;
 }
 
+void Journal::reclaim() {
+    if (log_.reclaim() > 0) dirty_ = true;
+}
+
 void Journal::flush() {
     if (dirty_ && log_.flush()) dirty_ = false;
 }

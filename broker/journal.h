@@ -42,8 +42,10 @@ public:
 
     /// The last record appended: what happened so far is safe when this is.
     [[nodiscard]] Lsn last() const { return log_.last_lsn(); }
-    /// Something was appended since the last flush.
+    /// Something was appended, or let go of, since the last flush.
     [[nodiscard]] bool dirty() const { return dirty_; }
+    /// Lets go of segments nobody needs.
+    void reclaim();
     /// Hands it all to the commit thread; what does not fit its queue goes next time.
     void flush();
 

@@ -147,7 +147,10 @@ void PutDesk::place_first(HostedQueue& queue, Producer& producer) {
 void PutDesk::admit(HostedQueue& queue) {
     while (const auto next = queue.queue.next_admission()) {
         Ticket& ticket = tickets_.at(*next);
-        if (!has_body(queue, ticket)) break;
+        if (!ticket.body) {
+            if (ask_for_body(queue, ticket)) break;
+            continue;
+        }
         core_.journal.reserve(ticket.body->bytes().size());
         const auto admission = queue.queue.admit_next();
         TELPHER_CHECK(admission && admission->ticket == *next);
@@ -171,16 +174,11 @@ void PutDesk::admit(HostedQueue& queue) {
     seal_when_in_line(queue);
 }
 
-bool PutDesk::has_body(HostedQueue& queue, Ticket& ticket) {
-    if (ticket.body) return true;
-    if (ticket.room_asked && core_.now < ticket.room_until) return false;
-    Producer& producer = queue.producers.at(ticket.producer);
+bool PutDesk::ask_for_body(HostedQueue& queue, Ticket& ticket) {
     if (ticket.room_asked) {
-        // Its producer does not answer: it must not hold up the others. It goes to the end of the line.
-        queue.queue.cancel(ticket.id);
-        ticket.in_line = false;
-        --queue.blocked_producers;
-        place_first(queue, producer);
+        if (core_.now < ticket.room_until) return true;
+        move_to_end(queue, queue.producers.at(ticket.producer));
+        return false;
     }
     ticket.room_asked = true;
     ticket.room_until = core_.now + kRoomPatience;
@@ -189,7 +187,22 @@ bool PutDesk::has_body(HostedQueue& queue, Ticket& ticket) {
     room.set_producer(ticket.producer.value());
     room.set_first_sequence(ticket.put_first.value());
     if (const Session* session = core_.sessions.find(ticket.session)) core_.send(*session, v1::OP_ROOM, room);
-    return false;
+    return true;
+}
+
+void PutDesk::move_to_end(HostedQueue& queue, Producer& producer) {
+    auto node = tickets_.extract(producer.line.front());
+    Ticket& ticket = node.mapped();
+    queue.queue.cancel(ticket.id);
+    ticket.id = next_ticket_;
+    next_ticket_ += 1;
+    ticket.in_line = false;
+    ticket.room_asked = false;
+    --queue.blocked_producers;
+    node.key() = ticket.id;
+    producer.line.front() = ticket.id;
+    tickets_.insert(std::move(node));
+    place_first(queue, producer);
 }
 
 void PutDesk::store(HostedQueue& queue, Producer& producer, Ticket& ticket, const queue::Admission& admission) {

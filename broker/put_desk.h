@@ -85,8 +85,10 @@ private:
     void give_bodies(Producer& producer, const batch::View& view);
     /// Puts the producer's first ticket in the queue's line, if it has one that is not.
     void place_first(HostedQueue& queue, Producer& producer);
-    /// False: the body must be asked for first.
-    bool has_body(HostedQueue& queue, Ticket& ticket);
+    /// Asks for the body of the ticket whose turn it is. False: its producer did not answer in time and must not hold
+    /// up the others; the ticket is at the end of the line now.
+    bool ask_for_body(HostedQueue& queue, Ticket& ticket);
+    void move_to_end(HostedQueue& queue, Producer& producer);
     void store(HostedQueue& queue, Producer& producer, Ticket& ticket, const queue::Admission& admission);
     void store_run(HostedQueue& queue, const Ticket& ticket, std::uint32_t index, std::uint32_t count, Offset first);
     void decide(HostedQueue& queue, Producer& producer, const queue::SequenceVerdict& verdict);

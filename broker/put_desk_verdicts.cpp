@@ -36,6 +36,8 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
     producer.handle = handle->first;
     producer.orphan_until = Instant::never();
     producer.last_put = core_.wall;
+    // What an older connection was told may not have arrived, and what a CONFIRM passes over counts as a hole.
+    producer.confirm_from = Sequence();
     for (const TicketId ticket : producer.line) {
         tickets_.at(ticket).session = session.id;
         tickets_.at(ticket).peer = session.peer;
@@ -44,7 +46,10 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
     }
     if (!producer.open) {
         producer.open = true;
-        core_.journal.producer_changed(queue->id, id, log::v1::ProducerMeta::CHANGE_OPENED, core_.wall);
+        // One that is not known must not be so after a restart either: it may have stored what it would send again.
+        if (producer.known) {
+            core_.journal.producer_changed(queue->id, id, log::v1::ProducerMeta::CHANGE_OPENED, core_.wall);
+        }
     }
     v1::ProducerOpened opened;
     opened.set_req(request.req());
@@ -80,7 +85,9 @@ void PutDesk::close(HostedQueue& queue, Producer& producer) {
     refuse_all(queue, producer, Code::kCancelled);
     if (producer.open) {
         producer.open = false;
-        core_.journal.producer_changed(queue.id, producer.id, log::v1::ProducerMeta::CHANGE_CLOSED, core_.wall);
+        if (producer.known) {
+            core_.journal.producer_changed(queue.id, producer.id, log::v1::ProducerMeta::CHANGE_CLOSED, core_.wall);
+        }
     }
     core_.catalog.touch(queue);
 }
@@ -143,7 +150,7 @@ void PutDesk::cancel(Session& session, const v1::Cancel& request) {
     v1::Confirm told;
     told.set_handle(request.handle());
     told.set_producer(request.producer());
-    told.set_decided_below(producer->committed_below.value());
+    told.set_decided_below(std::min(producer->committed_below, producer->confirm_from).value());
     std::uint64_t told_end = 0;
     const std::vector<TicketId> line(producer->line.begin(), producer->line.end());
     for (const TicketId id : line) cancel_in(*queue, tickets_.at(id), first, end, told, told_end);

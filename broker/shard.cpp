@@ -215,7 +215,7 @@ void Shard::maintain() {
     }
     const auto free = seams_.files.free_bytes(settings_.data_dir);
     core_->disk_full = free && *free < settings_.disk_reserve_bytes;
-    log_->reclaim();
+    journal_->reclaim();
 }
 
 void Shard::lost_connection(PeerId peer) {

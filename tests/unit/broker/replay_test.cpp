@@ -1,0 +1,205 @@
+// What a start makes of the log: segments that rolled, snapshots, reclaimed space, counters, producers; clean and not.
+#include <gtest/gtest.h>
+
+#include "tests/sim/sim_peer.h"
+
+namespace telpher::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using V = v1::Settle;
+
+class ReplayTest : public testing::Test {
+protected:
+    ReplayTest() {
+        EXPECT_TRUE(broker.start());
+        come();
+        producer = peer.open_producer(handle);
+    }
+    void come() {
+        peer.reconnect();
+        peer.hello();
+        handle = peer.open("q");
+    }
+    /// Puts messages of about a kilobyte one by one.
+    void put(std::uint64_t first, std::uint64_t count) {
+        for (std::uint64_t sequence = first; sequence < first + count; ++sequence) {
+            peer.put(handle, producer, sequence, 1, 1000);
+            broker.settle();
+        }
+        peer.clear();
+    }
+    void start_again() {
+        ASSERT_TRUE(broker.start());
+        come();
+    }
+
+    SimBroker broker{1};
+    SimPeer peer{broker};
+    std::uint32_t handle = 0;
+    std::uint64_t producer = 0;
+};
+
+TEST_F(ReplayTest, NothingIsThereTheFirstTime) {
+    EXPECT_EQ(broker.shard().boot(), 1U);
+    EXPECT_EQ(broker.shard().recovered_messages(), 0U);
+}
+
+TEST_F(ReplayTest, MessagesOfManySegmentsComeBack) {
+    put(0, 200);
+    EXPECT_GT(broker.shard().log().segment_count(), 3U);
+    broker.kill();
+    start_again();
+    EXPECT_EQ(broker.shard().boot(), 2U);
+    EXPECT_EQ(broker.shard().recovered_messages(), 200U);
+    const v1::QueueState state = peer.show("q");
+    EXPECT_EQ(state.ready(), 200U);
+    EXPECT_EQ(state.put(), 200U);
+    EXPECT_EQ(state.bytes(), 200U * 1001U);
+}
+
+TEST_F(ReplayTest, SettledSegmentsAreReclaimedAndTheRestComesBack) {
+    put(0, 200);
+    const std::uint32_t sub = peer.attach(handle, 1000);
+    peer.settle(sub, 1, V::VERDICT_ACK, {0, 150, 1, 40, 5, 1});
+    peer.await(v1::OP_SETTLED);
+    const std::size_t before = broker.shard().log().segment_count();
+    for (int i = 0; i < 5; ++i) {
+        broker.advance(1s);
+        broker.settle();
+    }
+    EXPECT_LT(broker.shard().log().segment_count(), before);
+    broker.power_cut(7);
+    start_again();
+    const v1::QueueState state = peer.show("q");
+    EXPECT_EQ(state.ready() + state.leased(), 45U);
+    EXPECT_EQ(state.put(), 200U);
+    EXPECT_EQ(state.acked(), 155U);
+    EXPECT_LE(state.high_water(), 200U);
+}
+
+TEST_F(ReplayTest, AnIdleShardGivesItsSpaceBack) {
+    put(0, 200);
+    const std::uint32_t sub = peer.attach(handle, 1000);
+    peer.settle(sub, 1, V::VERDICT_ACK, {0, 200, 1});
+    peer.await(v1::OP_SETTLED);
+    broker.advance(1s);
+    broker.settle();  // nothing is logged any more
+    broker.advance(1s);
+    broker.settle();
+    EXPECT_LE(broker.shard().log().segment_count(), 4U);  // the last one and the spares
+}
+
+TEST_F(ReplayTest, ACleanStopIsSeenAsOne) {
+    put(0, 3);
+    EXPECT_TRUE(broker.stop());
+    start_again();
+    EXPECT_TRUE(broker.shard().log().recovery().clean);
+    EXPECT_EQ(peer.show("q").ready(), 3U);
+    broker.kill();
+    start_again();
+    EXPECT_FALSE(broker.shard().log().recovery().clean);
+}
+
+TEST_F(ReplayTest, ProducersAreRememberedThroughSnapshots) {
+    put(0, 10);
+    SimPeer other(broker);
+    other.hello();
+    const std::uint32_t others = other.open("noise");
+    const std::uint64_t noise = other.open_producer(others);
+    for (std::uint64_t sequence = 0; sequence < 200; ++sequence) {
+        other.put(others, noise, sequence, 1, 1000);
+        broker.settle();
+    }
+    const std::uint32_t sub = peer.attach(handle, 100);
+    peer.settle(sub, 1, V::VERDICT_ACK, {0, 10, 1});
+    peer.await(v1::OP_SETTLED);
+    const std::uint32_t sub2 = other.attach(others, 1000);
+    other.settle(sub2, 1, V::VERDICT_ACK, {0, 200, 1});
+    other.await(v1::OP_SETTLED);
+    for (int i = 0; i < 3; ++i) {
+        broker.advance(1s);
+        broker.settle();
+    }
+    broker.kill();
+    start_again();
+    ASSERT_EQ(peer.open_producer(handle, producer), producer);
+    peer.put(handle, producer, 0, 10, 1000);
+    EXPECT_EQ(runs_of(peer.await<v1::Confirm>(v1::OP_CONFIRM).stored()), (std::vector<frame::Run>{{0, 10, 0}}));
+    EXPECT_EQ(peer.show("q").put(), 10U);
+}
+
+TEST_F(ReplayTest, ProducerIdsAreNeverGivenTwice) {
+    broker.kill();
+    start_again();
+    const std::uint64_t second = peer.open_producer(handle);
+    EXPECT_NE(second, producer);
+    EXPECT_GT(second >> 32, producer >> 32);
+}
+
+TEST_F(ReplayTest, AnOpenProducerIsClosedWhenNobodyComesBackForIt) {
+    broker.kill();
+    start_again();
+    EXPECT_EQ(peer.show("q").producers(), 1U);
+    for (int i = 0; i < 32; ++i) {
+        broker.advance(1s);
+        peer.send(v1::OP_PING, v1::Ping());
+        broker.settle();
+    }
+    EXPECT_EQ(peer.show("q").producers(), 0U);
+}
+
+TEST_F(ReplayTest, AnIdleProducerIsForgottenAfterAnHour) {
+    put(0, 2);
+    v1::CloseProducer close;
+    close.set_req(peer.request());
+    close.set_handle(handle);
+    close.set_producer(producer);
+    peer.send(v1::OP_CLOSE_PRODUCER, close);
+    peer.await(v1::OP_OK);
+    for (int i = 0; i < 3700 / 25; ++i) {
+        broker.advance(25s);
+        peer.send(v1::OP_PING, v1::Ping());
+        broker.settle();
+    }
+    ASSERT_EQ(peer.open_producer(handle, producer), producer);
+    peer.clear();
+    peer.put(handle, producer, 1, 1, 1000);
+    EXPECT_EQ(runs_of(peer.await<v1::Confirm>(v1::OP_CONFIRM).refused()).front().value,
+              static_cast<std::uint64_t>(Code::kUnknownProducer));
+    EXPECT_EQ(peer.show("q").put(), 2U);
+}
+
+TEST_F(ReplayTest, AForgottenProducerStaysUnknownThroughARestart) {
+    put(0, 2);
+    v1::CloseProducer close;
+    close.set_req(peer.request());
+    close.set_handle(handle);
+    close.set_producer(producer);
+    peer.send(v1::OP_CLOSE_PRODUCER, close);
+    peer.await(v1::OP_OK);
+    const std::uint32_t sub = peer.attach(handle, 1000);
+    peer.settle(sub, 1, V::VERDICT_ACK, {0, 2, 1});
+    for (int i = 0; i < 3700 / 25; ++i) {
+        broker.advance(25s);
+        peer.send(v1::OP_PING, v1::Ping());
+        broker.settle();
+    }
+    const std::uint64_t forgotten = std::exchange(producer, peer.open_producer(handle));
+    put(0, 200);  // its records leave the disk
+    peer.settle(sub, 2, V::VERDICT_ACK, {2, 200, 1});
+    for (int i = 0; i < 3; ++i) {
+        broker.advance(1s);
+        broker.settle();
+    }
+    ASSERT_EQ(peer.open_producer(handle, forgotten), forgotten);
+    broker.kill();
+    start_again();
+    ASSERT_EQ(peer.open_producer(handle, forgotten), forgotten);
+    peer.put(handle, forgotten, 1, 1, 1000);
+    EXPECT_EQ(runs_of(peer.await<v1::Confirm>(v1::OP_CONFIRM).refused()).front().value,
+              static_cast<std::uint64_t>(Code::kUnknownProducer));
+}
+
+}  // namespace
+}  // namespace telpher::sim
