@@ -152,7 +152,7 @@ Result<Json> bench_throughput(const BenchFlags& flags, const Globals& globals) {
     const double millions = static_cast<double>(flags.messages) / 1e6;
     const double broker_s = static_cast<double>(after->cpu_us - before->cpu_us) / 1e6;
     return Json{{"seconds", rounded(elapsed_s)},
-                {"msg_per_s", std::round(static_cast<double>(flags.messages) / elapsed_s)},
+                {"msg_per_s", std::llround(static_cast<double>(flags.messages) / elapsed_s)},
                 {"cpu_s_per_million",
                  {{"producer", rounded(produced->at("cpu_s").get<double>() / millions)},
                   {"broker", rounded(broker_s / millions)},
