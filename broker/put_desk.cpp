@@ -12,6 +12,8 @@ namespace {
 constexpr std::uint32_t kColumnsKnown = 0;
 /// Bodies one producer may have parked behind its first.
 constexpr std::size_t kParkedBodyBytes = limits::kMiB;
+/// Tickets one producer may have: its PUTs on their way, each of which may fall into parts when it is sent again.
+constexpr std::size_t kTicketsMax = 2 * limits::kPutsInFlightMax;
 /// A producer asked for a body again has this long before its ticket goes to the end of the line.
 constexpr auto kRoomPatience = std::chrono::seconds(2);
 
@@ -35,6 +37,7 @@ Result<void> PutDesk::put(Session& session, const v1::Put& header, const Slice& 
     }
     producer->window.known_below(Sequence(header.known_below()));
     producer->last_put = core_.wall;
+    if (producer->line.size() >= kTicketsMax) return fail(Code::kFlowViolation, "more PUTs on their way than allowed");
     auto parts = producer->window.classify(first, view->count());
     if (!parts) return fail(parts.error());
     std::vector<TicketId> made;

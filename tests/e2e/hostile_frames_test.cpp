@@ -202,18 +202,43 @@ TEST_P(HostileFrames, more_bytes_than_the_broker_allowed) {
     WirePeer peer(endpoint());
     const auto hello = peer.hello();
     v1::QueueOptions options;
-    options.set_maxsize(1);  // nothing gets in, so no limit is raised
+    options.set_maxsize(1'000'000);
     const auto handle = peer.open("flood", options);
     const auto producer = peer.open_producer(handle);
+    // All of it is on its way before a single batch can be on disk and the limit be raised.
     const std::size_t bytes = 1'000'000;
-    bool sent = true;
-    for (std::uint64_t i = 0; sent && i < 3 * hello.limits().session_put_bytes() / bytes; ++i) {
-        sent = peer.put(handle, producer, i, 1, bytes);
+    const std::uint64_t count = 8 * hello.limits().session_put_bytes() / bytes;
+    std::string all;
+    v1::Put put;
+    put.set_epoch(peer.epoch());
+    put.set_handle(handle);
+    const std::string header = frame::encode(v1::OP_PUT, put);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        all += ZmtpPeer::frame(header, true) + ZmtpPeer::frame(WirePeer::batch(producer, i, 1, bytes));
     }
+    peer.zmtp().send_raw(all);
     const Code code = refusal(peer);
     EXPECT_TRUE(code == Code::kFlowViolation || code == Code::kOk) << info(code).name;
     EXPECT_TRUE(peer.zmtp().wait_closed(kKickedWithin));
-    EXPECT_LE(put_count("flood"), 1U);
+    EXPECT_LT(put_count("flood"), count);
+    expect_unharmed();
+}
+
+TEST_P(HostileFrames, more_puts_than_may_wait) {
+    WirePeer peer(endpoint());
+    peer.hello();
+    v1::QueueOptions options;
+    options.set_maxsize(1);  // one is in, the others wait
+    const auto handle = peer.open("crowd", options);
+    const auto producer = peer.open_producer(handle);
+    const std::size_t before = broker_.process().usage().resident_bytes;
+    bool sent = true;
+    for (std::uint64_t i = 0; sent && i < 100 * limits::kPutsInFlightMax; ++i) sent = peer.put(handle, producer, i, 1);
+    const Code code = refusal(peer);
+    EXPECT_TRUE(code == Code::kFlowViolation || code == Code::kOk) << info(code).name;
+    EXPECT_TRUE(peer.zmtp().wait_closed(kKickedWithin));
+    EXPECT_LT(broker_.process().usage().resident_bytes, before + 64 * limits::kMiB);
+    EXPECT_EQ(put_count("crowd"), 1U);
     expect_unharmed();
 }
 
