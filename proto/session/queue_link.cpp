@@ -20,6 +20,13 @@ void QueueLink::bind(std::uint32_t sub, Part& part) { core_.bind(sub, part); }
 
 void QueueLink::unbind(std::uint32_t sub) { core_.unbind(sub); }
 
-std::uint64_t QueueLink::expect(v1::Op op, Answer answer) { return core_.expect(op, std::move(answer)); }
+/// The part that asked may be gone with the queue before the answer comes: then nobody is told.
+std::uint64_t QueueLink::expect(v1::Op op, Answer answer) {
+    auto tell = [self = weak_from_this(), answer = std::move(answer)](const Result<const Frame*>& result) {
+        const auto link = self.lock();
+        if (link != nullptr && link->state_ != State::kFailed) answer(result);
+    };
+    return core_.expect(op, std::move(tell));
+}
 
 }  // namespace telpher::session

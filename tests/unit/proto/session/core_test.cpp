@@ -482,6 +482,24 @@ TEST_F(CoreTest, AReleasedQueueIsClosedWhenItsPartsAreIdle) {
     EXPECT_FALSE(net_.take()) << "it is not opened again";
 }
 
+TEST_F(CoreTest, AnAnswerForAQueueThatIsGoneFindsNobody) {
+    greet(hello_ok());
+    auto link = open_queue("jobs", 3);
+    add_part(link);
+    v1::OpenProducer request;
+    bool told = false;
+    static_cast<Wire&>(*link).call(v1::OP_OPEN_PRODUCER, request, [&](const Result<const Frame*>&) { told = true; });
+    const auto asked = expect<v1::OpenProducer>(v1::OP_OPEN_PRODUCER);
+    core_.release(link);
+    link.reset();
+    v1::ProducerOpened opened;
+    opened.set_req(asked.req());
+    net_.send(v1::OP_PRODUCER_OPENED, opened);
+    work();
+    EXPECT_FALSE(told);
+    EXPECT_NE(core_.transport(), nullptr);
+}
+
 TEST_F(CoreTest, NonsenseEndsTheConnection) {
     greet(hello_ok());
     net_.send_raw("\x7f???");
