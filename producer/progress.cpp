@@ -54,6 +54,15 @@ std::string eta(const Progress& progress, double fraction) {
     return format_seconds(progress.elapsed_s * (1 - fraction) / fraction);
 }
 
+/// What is read of the input is not done yet: a window of it waits for its outcome.
+double part_done(const PutCounters& counters) {
+    if (counters.sent == 0) return 0;
+    const double read = static_cast<double>(counters.done) / static_cast<double>(counters.whole);
+    const double decided =
+        static_cast<double>(counters.sent - counters.unconfirmed()) / static_cast<double>(counters.sent);
+    return std::min(1.0, read * decided);
+}
+
 std::string tail(const Progress& progress, const std::string& gap, const std::string& left) {
     std::string text = format_short(progress.rate) + "/s";
     if (!left.empty()) text += gap + "eta " + left;
@@ -69,7 +78,7 @@ std::string progress_bar(const std::string& queue, const Progress& progress) {
     const PutCounters& counters = progress.counters;
     std::string text = queue + "  " + format_count(counters.confirmed);
     if (counters.whole == 0) return text + "  " + tail(progress, "  ", {});
-    const double fraction = std::min(1.0, static_cast<double>(counters.done) / static_cast<double>(counters.whole));
+    const double fraction = part_done(counters);
     if (counters.whole_is_messages) text += "/" + format_count(counters.whole);
     text += "  " + std::to_string(static_cast<int>(fraction * 100)) + "% " + bar(fraction) + "  ";
     return text + tail(progress, "  ", eta(progress, fraction));

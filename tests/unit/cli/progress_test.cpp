@@ -18,6 +18,12 @@ TEST(Progress, BarShowsPartRateEtaAndWaiting) {
               "jobs  412,331/1,000,000  41% ████▏       88.1k/s  eta 7.1s  blocked 2.1s  unconfirmed 512");
 }
 
+TEST(Progress, WhatIsReadButNotConfirmedIsNotDone) {
+    Progress progress;
+    progress.counters = {.sent = 1'000, .confirmed = 250, .done = 8'000, .whole = 8'000};
+    EXPECT_TRUE(progress_bar("jobs", progress).starts_with("jobs  250  25% ")) << progress_bar("jobs", progress);
+}
+
 TEST(Progress, UnknownWholeHasNoBar) {
     Progress progress;
     progress.counters = {.sent = 20, .confirmed = 10, .refused = 3};
