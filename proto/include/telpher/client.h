@@ -1,9 +1,10 @@
 // The client library: one Client per process, Queue handles as values, Messages as leases.
 //
-// Threads: Client and Queue may be used by any number of threads. A Message belongs to one thread at a time. One engine thread
-// per client owns the connection; callbacks and handlers never run on it. All blocking calls take a timeout and a stop token.
-// Outcomes one must expect (full, empty, sealed, timeout) are values; exceptions (std::logic_error, telpher::Failure) are
-// for misuse and for a construction that cannot succeed. After fork() every call on an object of the parent fails with kForked.
+// Threads: Client and Queue may be used by any number of threads. A Message belongs to one thread at a time. One engine
+// thread per client owns the connection; callbacks and handlers never run on it. All blocking calls take a timeout and
+// a stop token. Outcomes one must expect (full, empty, sealed, timeout) are values; exceptions (std::logic_error,
+// telpher::Failure) are for misuse and for a construction that cannot succeed. After fork() every call on an object of
+// the parent fails with kForked.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +40,8 @@ struct Ticket {
     std::uint64_t sequence = 0;
 };
 
-/// A run of confirmed puts: sequences [first, first + count) have the ids [id, id + count), or all were refused with `code`.
+/// A run of confirmed puts: sequences [first, first + count) have the ids [id, id + count), or all were refused with
+/// `code`.
 struct Confirmed {
     std::uint64_t first = 0;
     std::uint32_t count = 0;
@@ -57,7 +59,8 @@ struct QueueStats {
     std::uint64_t ready = 0, leased = 0, delayed = 0, dead = 0, bytes = 0;
     bool sealed = false, paused = false;
     std::uint32_t generation = 0, producers = 0, blocked_producers = 0, consumers = 0;
-    std::uint64_t put = 0, acked = 0, nacked = 0, redelivered = 0, dropped = 0, expired = 0, rejected = 0, high_water = 0, lost = 0;
+    std::uint64_t put = 0, acked = 0, nacked = 0, redelivered = 0, dropped = 0, expired = 0, rejected = 0,
+                  high_water = 0, lost = 0;
     std::uint64_t blocked_ms = 0;
     [[nodiscard]] std::uint64_t unfinished() const { return ready + leased + delayed; }
 };
@@ -65,7 +68,8 @@ struct QueueStats {
 /// What a broker says of itself.
 struct BrokerStats {
     std::string version, data_dir;
-    std::uint64_t boot = 0, uptime_ms = 0, log_bytes = 0, resident_bytes = 0, cpu_us = 0, commits = 0, committed_lsn = 0;
+    std::uint64_t boot = 0, uptime_ms = 0, log_bytes = 0, resident_bytes = 0, cpu_us = 0, commits = 0,
+                  committed_lsn = 0;
     std::uint32_t sessions = 0, queues = 0;
     std::uint64_t connections = 0, kicked = 0;
 };
@@ -88,20 +92,21 @@ public:
     ~Message();
 
     [[nodiscard]] std::uint64_t id() const;
-    [[nodiscard]] std::span<const std::byte> body() const;        ///< Valid as long as this Message.
-    [[nodiscard]] std::string_view text() const;                  ///< The body as characters.
-    [[nodiscard]] std::string_view key() const;                   ///< Empty if none.
+    [[nodiscard]] std::span<const std::byte> body() const;  ///< Valid as long as this Message.
+    [[nodiscard]] std::string_view text() const;            ///< The body as characters.
+    [[nodiscard]] std::string_view key() const;             ///< Empty if none.
     [[nodiscard]] std::vector<std::pair<std::string_view, std::string_view>> headers() const;
-    [[nodiscard]] std::uint32_t attempt() const;                  ///< 1 = first try; failed handlings + 1.
-    [[nodiscard]] std::uint32_t delivery() const;                 ///< 1 = handed out for the first time.
+    [[nodiscard]] std::uint32_t attempt() const;   ///< 1 = first try; failed handlings + 1.
+    [[nodiscard]] std::uint32_t delivery() const;  ///< 1 = handed out for the first time.
     [[nodiscard]] bool redelivered() const { return delivery() > 1; }
-    [[nodiscard]] std::int64_t put_ms() const;                    ///< Wall clock of the producer, milliseconds.
+    [[nodiscard]] std::int64_t put_ms() const;  ///< Wall clock of the producer, milliseconds.
 
     /// Verdicts: sent in the background, in ranges; Queue::flush() or Consumer::flush() waits until they are committed.
     void ack();
-    void nack(Millis delay = Millis{0});                          ///< Failed: again after `delay` (0..7 days).
-    void release();                                               ///< Hand back, no blame.
-    /// Settles and waits until the broker has it committed: then it is never delivered again. kLeaseLost: somebody else has it.
+    void nack(Millis delay = Millis{0});  ///< Failed: again after `delay` (0..7 days).
+    void release();                       ///< Hand back, no blame.
+    /// Settles and waits until the broker has it committed: then it is never delivered again. kLeaseLost: somebody else
+    /// has it.
     Result<void> ack_confirmed(Millis timeout = kForever);
     /// Prolongs the lease of a queue with a lease time.
     Result<void> extend(Millis lease, Millis timeout = kForever);
@@ -119,7 +124,7 @@ class TELPHER_API Consumer {
 public:
     Consumer(Consumer&&) noexcept;
     Consumer& operator=(Consumer&&) noexcept;
-    ~Consumer();                                                  ///< Flushes settles (up to 1 s), releases the rest, detaches.
+    ~Consumer();  ///< Flushes settles (up to 1 s), releases the rest, detaches.
 
     /// The next message; kEmpty after `timeout`, kEnd when sealed and drained, kStopped, kLost, or a lasting error.
     Result<Message> next(Millis timeout = kForever);
@@ -161,35 +166,39 @@ public:
     [[nodiscard]] const std::string& name() const;
 
     // --- puts ---
-    /// Waits for room and for the confirm. Returns the message id. Errors: kFull (reject), kSealed, kTimeout, kStopped, kTooLarge,
-    /// kUnknown, kDeadlock, kDiskFull. A put whose time is over is taken back first, so kTimeout and kStopped may come later than
-    /// asked; kUnknown if that could not be done because the connection was gone and did not come back within 10 s, or if the
-    /// broker has forgotten this producer (an hour without it, or a memory queue after a restart).
+    /// Waits for room and for the confirm. Returns the message id. Errors: kFull (reject), kSealed, kTimeout, kStopped,
+    /// kTooLarge, kUnknown, kDeadlock, kDiskFull. A put whose time is over is taken back first, so kTimeout and
+    /// kStopped may come later than asked; kUnknown if that could not be done because the connection was gone and did
+    /// not come back within 10 s, or if the broker has forgotten this producer (an hour without it, or a memory queue
+    /// after a restart).
     Result<std::uint64_t> put(std::string_view body, const PutOptions& options = {});
-    /// Puts while holding `under`, a message of this queue: allowed after sealing; kDeadlock instead of hanging when every holder of
-    /// the full queue waits in such a put.
+    /// Puts while holding `under`, a message of this queue: allowed after sealing; kDeadlock instead of hanging when
+    /// every holder of the full queue waits in such a put.
     Result<std::uint64_t> put(std::string_view body, const Message& under, const PutOptions& options = {});
     /// Pipelines; waits only while the window is full. The outcome comes with wait(), flush() or on_confirm().
     Result<Ticket> put_async(std::string_view body, const PutOptions& options = {});
     /// Waits for the outcome of one ticket. A wait that times out leaves the put on its way.
     Result<std::uint64_t> wait(Ticket ticket, Millis timeout = kForever);
-    /// Waits until every put so far has its outcome; the first refusal since the last flush, if there was one.
+    /// Waits until every put so far has its outcome, and every verdict on what get() gave is committed; the first refusal since the
+    /// last flush, if there was one.
     Result<void> flush(Millis timeout = kForever);
-    /// Takes back every put to this queue that has no outcome yet, of all threads: what is not admitted is kCancelled and certainly
-    /// not in the queue. Returns when all have their outcome; kUnknown if the connection is lost for good.
+    /// Takes back every put to this queue that has no outcome yet, of all threads: what is not admitted is kCancelled
+    /// and certainly not in the queue. Returns when all have their outcome; kUnknown if the connection is lost for
+    /// good.
     Result<void> cancel();
-    /// Called for every run of outcomes in sequence order, on a thread of the library that is not the engine's. Set before the first put.
+    /// Called for every run of outcomes in sequence order, on a thread of the library that is not the engine's. Set
+    /// before the first put.
     void on_confirm(std::function<void(const Confirmed&)> callback);
-    /// Puts all in order and waits for every outcome; the runs of outcomes in order. Timed out or stopped: what was not admitted is
-    /// kCancelled, certainly not in the queue.
+    /// Puts all in order and waits for every outcome; the runs of outcomes in order. Timed out or stopped: what was not
+    /// admitted is kCancelled, certainly not in the queue.
     Result<std::vector<Confirmed>> put_many(std::span<const std::string_view> bodies, const PutOptions& options = {});
 
     // --- gets ---
     /// One message; kEmpty after `timeout` (0: only what is there), kEnd when sealed and drained.
     Result<Message> get(Millis timeout = kForever, std::stop_token stop = {});
     [[nodiscard]] Consumer consume(const ConsumeOptions& options = {});
-    /// Runs `handler` on `options.threads` threads until the end, a stop, idle or messages_max. An exception from the handler is a
-    /// nack with 1 s delay.
+    /// Runs `handler` on `options.threads` threads until the end, a stop, idle or messages_max. An exception from the
+    /// handler is a nack with 1 s delay.
     RunResult run(const RunOptions& options, const std::function<Verdict(Message&)>& handler);
 
     // --- the end ---
@@ -197,7 +206,8 @@ public:
     Result<void> seal(Millis timeout = kForever);
     /// The next generation of a sealed queue.
     Result<void> reopen(Millis timeout = kForever);
-    /// Waits until the queue is sealed and everything in it is settled. kTimeout; kLost for a memory queue that lost messages.
+    /// Waits until the queue is sealed and everything in it is settled. kTimeout; kLost for a memory queue that lost
+    /// messages.
     Result<QueueStats> join(Millis timeout = kForever, std::stop_token stop = {});
     /// Like join() without waiting for the seal: until nothing is unfinished.
     Result<QueueStats> wait_idle(Millis timeout = kForever, std::stop_token stop = {});
@@ -221,7 +231,7 @@ public:
     /// Connects in the background. Throws Failure (kUsage) if the endpoint makes no sense.
     explicit Client(ClientOptions options = {});
     explicit Client(std::string server);
-    ~Client();                                                    ///< Flushes puts and settles (up to 5 s), then leaves.
+    ~Client();  ///< Flushes puts and settles (up to 5 s), then leaves.
     Client(Client&&) noexcept;
     Client& operator=(Client&&) noexcept;
 
@@ -231,7 +241,8 @@ public:
     Queue queue(std::string_view name, const QueueOptions& options = {});
 
     // --- administration ---
-    Result<void> create(std::string_view name, const QueueOptions& options, Millis timeout = Millis{10'000});  ///< Idempotent.
+    Result<void> create(std::string_view name, const QueueOptions& options,
+                        Millis timeout = Millis{10'000});  ///< Idempotent.
     Result<void> set(std::string_view name, const QueueOptions& options, Millis timeout = Millis{10'000});
     Result<void> remove(std::string_view name, bool force = false, Millis timeout = Millis{10'000});
     Result<std::vector<QueueStats>> list(Millis timeout = Millis{10'000});

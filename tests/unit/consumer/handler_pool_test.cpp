@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <latch>
@@ -137,13 +138,18 @@ TEST(HandlerPool, StoppedBeforeItBegins) {
 
 TEST(HandlerPool, EndsWhenNothingCameToAnyThread) {
     const auto source = std::make_shared<FakeSource>(1, Code::kOk);
+    std::atomic<int> handled{0};
     std::jthread feeder([&] {
-        for (int i = 0; i < 5; ++i) {
-            std::this_thread::sleep_for(10ms);
+        for (int i = 0; i < 5; ++i) {  // each after the one before was handled
+            for (int seen = handled; seen <= i; seen = handled) handled.wait(seen);
             source->add(1);
         }
     });
-    const RunResult result = run(*source, {.threads = 2, .idle = 200ms}, [](Message&) { return Verdict::ack(); });
+    const RunResult result = run(*source, {.threads = 2, .idle = 200ms}, [&](Message&) {
+        ++handled;
+        handled.notify_all();
+        return Verdict::ack();
+    });
     EXPECT_EQ(result.ended, Code::kEmpty);
     EXPECT_EQ(result.handled, 6U);
 }
