@@ -57,7 +57,8 @@ public:
         if (status_ == command::kExitOk) status_ = writer_.finish();
         settle();
         if (status_ != command::kExitOk) return status_;
-        if (const auto flushed = queue_.flush(kFlushTimeout); !flushed) return command::print_error(flushed.error());
+        const auto flushed = consumer_ ? consumer_->flush(kFlushTimeout) : queue_.flush(kFlushTimeout);
+        if (!flushed) return command::print_error(flushed.error());
         if (ended == Code::kStopped) return signals_.exit_status(command::kExitFailed);
         if (taken_ > 0 || flags_.follow) return command::kExitOk;
         return command::kExitEmpty;

@@ -1,4 +1,5 @@
 // telpher::Queue: the puts.
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -40,9 +41,18 @@ Result<std::uint64_t> Queue::wait(Ticket ticket, Millis timeout) {
     return puts != nullptr ? puts->wait(ticket, timeout) : forked();
 }
 
+/// Only what was used: nobody becomes a producer by flushing verdicts.
 Result<void> Queue::flush(Millis timeout) {
-    auto* puts = puts_of(*impl_);
-    return puts != nullptr ? puts->flush(timeout) : forked();
+    if (impl_->engine->forked()) return forked();
+    const Instant deadline = impl_->engine->deadline_of(timeout);
+    if (auto* gets = impl_->gets.made.load(std::memory_order_acquire)) {
+        if (auto settled = gets->drain(deadline); !settled) return settled;
+    }
+    auto* puts = static_cast<producer::PutPart*>(impl_->puts.made.load(std::memory_order_acquire));
+    if (puts == nullptr) return {};
+    if (deadline == Instant::never()) return puts->flush(kForever);
+    const auto left = std::chrono::ceil<Millis>(deadline - impl_->engine->clock().now());
+    return puts->flush(std::max(left, Millis{0}));
 }
 
 Result<void> Queue::cancel() {
