@@ -208,17 +208,44 @@ bool GetDesk::want_body(BatchRef batch) {
 void GetDesk::send_cold(Subscription& subscription) {
     HostedQueue* queue = core_.catalog.find(subscription.queue);
     TELPHER_CHECK(queue != nullptr);  // attachments end with their queue
-    for (; !subscription.cold.empty(); subscription.cold.pop_front()) {
+    while (!subscription.cold.empty()) {
+        if (cut_ended(*queue, subscription)) continue;
         const queue::Grant& first = subscription.cold.front();
-        // The lease may have ended while the body was on its way, and the message be somebody else's or done.
-        const bool over =
-            !queue->queue
-                 .extend(subscription.consumer, first.range, first.tries.deliveries, core_.now, Duration::zero())
-                 .empty();
-        if (over) continue;
         if (!want_body(first.batch)) return cold_.at(first.batch).push_back(subscription.consumer);
         send_grant(subscription, first);
+        subscription.cold.pop_front();
     }
+}
+
+/// While a body was on its way leases of the first grant may have ended, or a settle sent again was about them: these
+/// are not sent any more and do not count. False: nothing of it ended.
+bool GetDesk::cut_ended(HostedQueue& queue, Subscription& subscription) {
+    const queue::Grant whole = subscription.cold.front();
+    const auto ended =
+        queue.queue.extend(whole.consumer, whole.range, whole.tries.deliveries, core_.now, Duration::zero());
+    if (ended.empty()) return false;
+    subscription.cold.pop_front();
+    std::uint64_t messages = whole.range.count;
+    std::uint64_t bytes = whole.bytes;
+    const auto keep = [&](Offset from, Offset to) {
+        if (from >= to) return;
+        queue::Grant part = whole;
+        part.index += static_cast<std::uint32_t>(from - whole.range.first);
+        part.range = {from, to - from};
+        part.bytes = whole.bytes * part.range.count / whole.range.count;
+        messages -= part.range.count;
+        bytes -= part.bytes;
+        subscription.cold.push_front(part);
+    };
+    Offset end = whole.range.end();
+    for (auto range = ended.rbegin(); range != ended.rend(); ++range) {
+        keep(range->end(), end);
+        end = range->first;
+    }
+    keep(whole.range.first, end);
+    queue.queue.refund(whole.consumer, messages, bytes);
+    core_.catalog.touch(queue);
+    return true;
 }
 
 void GetDesk::send_grant(const Subscription& subscription, const queue::Grant& grant) {

@@ -44,6 +44,14 @@ void Consumers::gave(ConsumerId id, std::uint64_t messages, std::uint64_t bytes)
     if (!credit.left()) hungry_.erase(id);
 }
 
+void Consumers::refund(ConsumerId id, std::uint64_t messages, std::uint64_t bytes) {
+    Credit& credit = at(id);
+    TELPHER_CHECK(messages <= credit.messages && bytes <= credit.bytes);
+    credit.messages -= messages;
+    credit.bytes -= bytes;
+    if (credit.left()) hungry_.insert(id);
+}
+
 ConsumerId Consumers::next_turn() {
     TELPHER_CHECK(!hungry_.empty());
     auto next = hungry_.upper_bound(last_);

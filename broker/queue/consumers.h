@@ -32,6 +32,9 @@ public:
     /// The consumer was given this much.
     void gave(ConsumerId id, std::uint64_t messages, std::uint64_t bytes);
 
+    /// So much of it never left.
+    void refund(ConsumerId id, std::uint64_t messages, std::uint64_t bytes);
+
     /// How many have credit.
     [[nodiscard]] std::size_t hungry() const { return hungry_.size(); }
     /// The next one with credit, round and round from where it stopped; somebody must be hungry.

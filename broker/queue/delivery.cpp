@@ -37,6 +37,10 @@ void Queue::set_credit(ConsumerId consumer, std::uint64_t messages, std::uint64_
     state_->consumers.raise(consumer, messages, bytes);
 }
 
+void Queue::refund(ConsumerId consumer, std::uint64_t messages, std::uint64_t bytes) {
+    state_->consumers.refund(consumer, messages, bytes);
+}
+
 void Queue::State::give_back(const Segment& segment, Tries tries, std::vector<ReturnedRange>& returned) {
     ledger.move(segment, Standing::ready(tries));
     append(returned, segment.range, tries);

@@ -167,6 +167,8 @@ public:
     /// Grants what is ready to who has credit, in turn, in slices no larger than a fair share; at most `messages_max`
     /// messages.
     void deliver(Instant now, std::uint64_t messages_max, std::vector<Grant>& out);
+    /// What deliver() granted and was never sent does not count against the consumer's credit.
+    void refund(ConsumerId consumer, std::uint64_t messages, std::uint64_t bytes);
     /// Settles (offset, delivery) by `consumer`. Accepted if the lease is its own and has that delivery number, if the
     /// message is held (restart, lost connection) and that would have been its next one, or, for an ack, if nobody
     /// holds the message and its last delivery was that one. Any range is safe; it costs the runs of different standing

@@ -401,6 +401,30 @@ TEST_F(GetDeskTest, AConsumerGetsColdMessagesBeforeTheHotOnesBehindThem) {
     for (std::uint64_t offset = 0; offset < 3; ++offset) EXPECT_EQ(deliver().first_offset(), offset);
 }
 
+TEST_F(GetDeskTest, WhatEndedWhileItsBodyWasOnItsWayIsNeitherSentNorCounted) {
+    come();
+    const std::uint64_t producer = peer.open_producer(handle);
+    peer.put(handle, producer, 0, 4);
+    peer.attach(handle, 4);
+    deliver();
+    restart();  // too early for the delivered mark: they are ready again
+    v1::Attach attach;
+    attach.set_req(peer.request());
+    attach.set_handle(handle);
+    attach.set_credit_messages(3);
+    attach.set_credit_bytes(limits::kCreditBytesMax);
+    peer.send(v1::OP_ATTACH, attach);
+    broker.cycle();  // granted; the body comes with the next
+    peer.settle(1, 1, V::VERDICT_ACK, {1, 1, 1});
+    EXPECT_EQ(peer.await<v1::Settled>(v1::OP_SETTLED).lost_size(), 0);
+    for (const std::uint64_t offset : {0, 2, 3}) {
+        const v1::Deliver got = deliver();
+        EXPECT_EQ(got.first_offset(), offset);
+        EXPECT_EQ(got.count(), 1U);
+    }
+    EXPECT_FALSE(peer.look(v1::OP_DELIVER));
+}
+
 TEST_F(GetDeskTest, PeekShowsColdAndHotWithoutALease) {
     fill(2);
     restart();
