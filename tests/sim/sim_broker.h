@@ -44,7 +44,6 @@ public:
     [[nodiscard]] SimTransport& transport() { return transport_; }
     [[nodiscard]] test::FaultyFileSystem& files() { return files_; }
     [[nodiscard]] SimClock& clock() { return clock_; }
-    [[nodiscard]] const broker::ShardSettings& settings() const { return settings_; }
 
     std::function<void()> in_commit;
 

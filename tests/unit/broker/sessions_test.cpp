@@ -220,6 +220,19 @@ TEST_F(SessionsTest, ADrainingBrokerSaysGoodbye) {
     EXPECT_EQ(late.await<v1::Goodbye>(v1::OP_GOODBYE).code(), static_cast<std::uint32_t>(Code::kRestarting));
 }
 
+TEST_F(SessionsTest, APeerThatDoesNotReadIsClosed) {
+    SimPeer peer(broker);
+    peer.hello();
+    broker.transport().set_high_water(3);
+    for (int i = 0; i < 5; ++i) peer.send(v1::OP_PING, v1::Ping());
+    EXPECT_FALSE(peer.connected());
+    int pongs = 0;
+    while (peer.look(v1::OP_PONG)) ++pongs;
+    EXPECT_EQ(pongs, 3);
+    SimPeer other(broker);
+    other.hello();
+}
+
 TEST_F(SessionsTest, StatusTellsOfTheBroker) {
     SimPeer peer(broker);
     peer.hello();

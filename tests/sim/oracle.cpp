@@ -1,0 +1,206 @@
+#include "tests/sim/oracle.h"
+
+#include <algorithm>
+#include <ostream>
+
+namespace telpher::sim {
+
+std::string payload_of(Serial serial) {
+    // Mostly small, now and then much larger, so that batches differ in what they weigh.
+    const std::uint64_t mixed = (serial + 1) * 0x9e3779b97f4a7c15ULL;
+    const std::size_t filler = mixed % 16 == 0 ? mixed % 1500 : mixed % 60;
+    std::string payload(sizeof serial + filler, '\0');
+    store_le(reinterpret_cast<std::byte*>(payload.data()), serial);
+    for (std::size_t i = sizeof serial; i < payload.size(); ++i) payload[i] = static_cast<char>(serial * 31 + i);
+    return payload;
+}
+
+Oracle::Oracle(std::vector<QueueSpec> queues) {
+    for (QueueSpec& spec : queues) queues_.push_back({.spec = std::move(spec)});
+}
+
+void Oracle::tell(std::ostream& out) {
+    out_ = &out;
+    for (const Queue& queue : queues_) {
+        out << queue.spec.name << ": maxsize " << queue.spec.maxsize << ", on_full "
+            << static_cast<int>(queue.spec.on_full) << ", durability " << static_cast<int>(queue.spec.durability)
+            << ", lease " << queue.spec.lease_ms << " ms\n";
+    }
+}
+
+void Oracle::violation(const std::string& property, const std::string& text) {
+    if (!verdict_.empty()) return;
+    note("VIOLATION " + property + ": " + text);
+    verdict_ = property + ": " + text;
+    lost_ = property == "lost";
+}
+
+void Oracle::note(const std::string& text) {
+    if (out_ != nullptr) *out_ << text << "\n";
+}
+
+std::string Oracle::name(Serial serial) const {
+    const Message& message = messages_[serial];
+    std::string name = "message " + std::to_string(serial) + " of " + queues_[message.queue].spec.name;
+    if (message.offset) name += " at " + std::to_string(*message.offset);
+    return name;
+}
+
+Serial Oracle::made(std::size_t queue) {
+    messages_.push_back({.queue = queue, .floor = queues_[queue].confirmed_end});
+    if (out_ != nullptr) note("put " + name(messages_.size() - 1));
+    return messages_.size() - 1;
+}
+
+/// One message has one offset, and an offset one message, for all observers.
+void Oracle::place(Serial serial, std::uint64_t offset, const char* by) {
+    Message& message = messages_[serial];
+    const std::string where = " (" + std::string(by) + " at " + std::to_string(offset) + ")";
+    if (message.offset && *message.offset != offset) violation("two offsets", name(serial) + where);
+    const auto [found, fresh] = queues_[message.queue].by_offset.emplace(offset, serial);
+    if (!fresh && found->second != serial) {
+        // A confirmed message whose offset went to another is not there any more.
+        const Message& other = messages_[found->second];
+        violation(other.stored && !other.settled ? "lost" : "offset reused", name(found->second) + where);
+    }
+    if (offset < message.floor) violation("order", name(serial) + " lies below what was confirmed before it" + where);
+    message.offset = offset;
+}
+
+void Oracle::stored(Serial serial, std::uint64_t offset) {
+    Message& message = messages_[serial];
+    if (message.refused) violation("two verdicts", name(serial) + " stored after it was refused");
+    place(serial, offset, "confirmed");
+    if (out_ != nullptr) note("stored " + name(serial));
+    if (!message.stored) ++confirmed_;
+    message.stored = true;
+    std::uint64_t& end = queues_[message.queue].confirmed_end;
+    end = std::max(end, offset + 1);
+}
+
+void Oracle::refused(Serial serial, Code code) {
+    Message& message = messages_[serial];
+    if (out_ != nullptr) note("refused " + name(serial) + " " + std::string(info(code).name));
+    if (message.stored) violation("two verdicts", name(serial) + " refused after it was stored");
+    if (message.delivered) violation("refused delivered", name(serial) + " refused after it was delivered");
+    if (message.refused && *message.refused != code && code != Code::kCancelled) {
+        violation("two verdicts", name(serial) + " refused for another reason");
+    }
+    message.refused = code;
+}
+
+void Oracle::attached(std::uint32_t sub, std::size_t queue) { attachments_[sub] = {queue, std::nullopt}; }
+
+void Oracle::delivered(std::uint32_t sub, std::uint64_t offset, std::uint32_t delivery, Bytes payload) {
+    const auto attachment = attachments_.find(sub);
+    if (attachment == attachments_.end()) return violation("invented", "a delivery to nobody");
+    if (payload.size() < sizeof(Serial)) return violation("invented", "a payload nobody made");
+    const auto serial = load_le<Serial>(payload.data());
+    if (serial >= messages_.size()) return violation("invented", "a payload nobody made");
+    if (as_text(payload) != payload_of(serial)) return violation("altered", name(serial));
+    Message& message = messages_[serial];
+    if (message.queue != attachment->second.queue) return violation("invented", name(serial) + " in another queue");
+    place(serial, offset, "delivered");
+    if (out_ != nullptr)
+        note("delivered " + name(serial) + " for time " + std::to_string(delivery) + " to " + std::to_string(sub));
+    if (message.refused) violation("refused delivered", name(serial));
+    if (message.settled) violation("delivered after settle", name(serial));
+    if (queues_[message.queue].ended) violation("delivered after the end", name(serial));
+    std::optional<std::uint64_t>& newest = attachment->second.newest;
+    if (!message.delivered && delivery == 1) {
+        if (newest && offset < *newest) violation("order", name(serial) + " came after " + std::to_string(*newest));
+        newest = offset;
+    }
+    redelivered_ += message.delivered ? 1 : 0;
+    message.delivered = true;
+}
+
+void Oracle::check_over(std::size_t queue, const char* what) {
+    const Queue& of = queues_[queue];
+    if (!of.seal_asked) violation("end too early", std::string(what) + " of a queue that nobody sealed");
+    if (of.spec.on_full == OnFull::kDropOldest) return;
+    for (Serial serial = 0; serial < messages_.size(); ++serial) {
+        const Message& message = messages_[serial];
+        if (message.queue != queue || !message.stored || message.settled || message.acks_open > 0) continue;
+        violation("end too early", std::string(what) + " before " + name(serial) + " was settled");
+    }
+}
+
+void Oracle::end_sent(std::uint32_t sub) {
+    const auto attachment = attachments_.find(sub);
+    if (attachment == attachments_.end()) return violation("invented", "an end to nobody");
+    check_over(attachment->second.queue, "END");
+    queues_[attachment->second.queue].ended = true;
+}
+
+void Oracle::joined(std::size_t queue) { check_over(queue, "JOINED"); }
+
+std::uint64_t Oracle::acked(Serial serial) {
+    if (out_ != nullptr) note("acked " + name(serial));
+    ++messages_[serial].acks_open;
+    return queues_[messages_[serial].queue].life;
+}
+
+void Oracle::ack_confirmed(Serial serial, std::uint64_t life) {
+    Message& message = messages_[serial];
+    if (out_ != nullptr) note("settled " + name(serial));
+    if (life != queues_[message.queue].life) return;
+    --message.acks_open;
+    if (!message.settled) ++settled_;
+    message.settled = true;
+}
+
+void Oracle::ack_lost(Serial serial, std::uint64_t life) {
+    Message& message = messages_[serial];
+    if (out_ != nullptr) note("lease lost " + name(serial));
+    if (life == queues_[message.queue].life) --message.acks_open;
+}
+
+void Oracle::state(std::size_t queue, const v1::QueueState& state) {
+    Queue& of = queues_[queue];
+    const std::uint64_t live = state.ready() + state.leased() + state.delayed();
+    if (live > of.spec.maxsize) violation("bound", of.spec.name + " holds " + std::to_string(live));
+    if (state.high_water() > of.spec.maxsize) {
+        violation("bound", of.spec.name + " held " + std::to_string(state.high_water()));
+    }
+    of.dropped = state.dropped();
+}
+
+void Oracle::died(Death death) {
+    note(death == Death::kStop ? "-- stopped" : death == Death::kKill ? "-- killed" : "-- power cut");
+    attachments_.clear();
+    for (std::size_t i = 0; i < queues_.size(); ++i) {
+        const Durability durability = queues_[i].spec.durability;
+        if (durability == Durability::kMemory || (durability == Durability::kAsync && death == Death::kPowerCut)) {
+            forget(i);
+        }
+    }
+}
+
+/// The queue may have lost anything: what was told of its messages holds no longer. Refusals do.
+void Oracle::forget(std::size_t queue) {
+    Queue& of = queues_[queue];
+    of.by_offset.clear();
+    of.confirmed_end = 0;
+    ++of.life;
+    if (of.spec.durability == Durability::kMemory) of.ended = false;
+    for (Message& message : messages_) {
+        if (message.queue != queue) continue;
+        const bool may_be_settled = message.settled || message.acks_open > 0;
+        message = {.queue = queue, .refused = message.refused, .acks_open = may_be_settled ? 1U : 0U};
+    }
+}
+
+void Oracle::finish() {
+    std::vector<std::uint64_t> missing(queues_.size());
+    for (Serial serial = 0; serial < messages_.size(); ++serial) {
+        const Message& message = messages_[serial];
+        if (!message.stored || message.settled || message.acks_open > 0) continue;
+        const Queue& of = queues_[message.queue];
+        ++missing[message.queue];
+        const std::uint64_t may_miss = of.spec.on_full == OnFull::kDropOldest ? of.dropped : 0;
+        if (missing[message.queue] > may_miss) violation("lost", name(serial));
+    }
+}
+
+}  // namespace telpher::sim

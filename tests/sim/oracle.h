@@ -1,0 +1,125 @@
+// Judges a simulated run as it goes: what clients were told, what the broker sent, against what a queue promises. Sees
+// deliveries and ends in the order the broker sends them, verdicts and settle-confirms when a client reads them. Used
+// by one thread.
+//
+// What may go without a violation: an async queue's messages with a power cut, a memory queue's with any restart, what
+// drop-oldest counted as dropped, and the fate of whatever nobody was told.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/base/bytes.h"
+#include "proto/telpher.pb.h"
+#include "telpher/error.h"
+
+namespace telpher::sim {
+
+enum class OnFull : std::uint8_t { kBlock = 1, kReject = 2, kDropOldest = 3 };
+enum class Durability : std::uint8_t { kFsync = 1, kAsync = 2, kMemory = 3 };
+
+/// How a broker's life ended.
+enum class Death : std::uint8_t { kStop, kKill, kPowerCut };
+
+struct QueueSpec {
+    std::string name;
+    std::uint64_t maxsize = 1;
+    OnFull on_full = OnFull::kBlock;
+    Durability durability = Durability::kFsync;
+    std::uint64_t lease_ms = 0;
+};
+
+/// A message of the run: the payload names it.
+using Serial = std::uint64_t;
+std::string payload_of(Serial serial);
+
+class Oracle {
+public:
+    explicit Oracle(std::vector<QueueSpec> queues);
+    /// Writes down everything it is told from now on.
+    void tell(std::ostream& out);
+    [[nodiscard]] bool telling() const { return out_ != nullptr; }
+    void note(const std::string& text);
+
+    // --- producers ---
+    /// A message is about to be put.
+    Serial made(std::size_t queue);
+    void stored(Serial serial, std::uint64_t offset);
+    void refused(Serial serial, Code code);
+
+    // --- what the broker sends ---
+    void attached(std::uint32_t sub, std::size_t queue);
+    void delivered(std::uint32_t sub, std::uint64_t offset, std::uint32_t delivery, Bytes payload);
+    void end_sent(std::uint32_t sub);
+
+    // --- consumers ---
+    /// An ack is given; returns in which life of the queue.
+    std::uint64_t acked(Serial serial);
+    void ack_confirmed(Serial serial, std::uint64_t life);
+    void ack_lost(Serial serial, std::uint64_t life);
+
+    // --- the queue as a whole ---
+    void seal_asked(std::size_t queue) { queues_[queue].seal_asked = true; }
+    /// JOIN for a sealed queue was answered.
+    void joined(std::size_t queue);
+    void state(std::size_t queue, const v1::QueueState& state);
+
+    void died(Death death);
+    /// Everything was drained and settled: is all there that must be?
+    void finish();
+
+    void violation(const std::string& property, const std::string& text);
+    /// The first violation; empty while there is none.
+    [[nodiscard]] const std::string& verdict() const { return verdict_; }
+    /// The first violation was a confirmed message that is gone.
+    [[nodiscard]] bool lost() const { return lost_; }
+    [[nodiscard]] std::uint64_t redelivered() const { return redelivered_; }
+    [[nodiscard]] std::uint64_t confirmed() const { return confirmed_; }
+    [[nodiscard]] std::uint64_t settled() const { return settled_; }
+
+private:
+    struct Message {
+        std::size_t queue = 0;
+        std::optional<std::uint64_t> offset = {};
+        std::uint64_t floor = 0;  ///< One above the highest offset confirmed when it was made.
+        bool stored = false;      ///< Its producer was told so.
+        std::optional<Code> refused = {};
+        bool delivered = false;
+        bool settled = false;         ///< A consumer was told that its ack is committed.
+        std::uint32_t acks_open = 0;  ///< Acks whose fate is unknown.
+    };
+    struct Queue {
+        QueueSpec spec;
+        std::map<std::uint64_t, Serial> by_offset = {};
+        std::uint64_t confirmed_end = 0;
+        bool seal_asked = false;
+        bool ended = false;
+        std::uint64_t dropped = 0;
+        std::uint64_t life = 0;  ///< Rises when it may have lost everything: older acks say nothing any more.
+    };
+    struct Attachment {
+        std::size_t queue = 0;
+        std::optional<std::uint64_t> newest;  ///< Highest offset it was the first to be given.
+    };
+
+    void place(Serial serial, std::uint64_t offset, const char* by);
+    void check_over(std::size_t queue, const char* what);
+    void forget(std::size_t queue);
+    [[nodiscard]] std::string name(Serial serial) const;
+
+    std::vector<Queue> queues_;
+    std::vector<Message> messages_;  // by serial
+    std::map<std::uint32_t, Attachment> attachments_;
+    std::ostream* out_ = nullptr;
+    std::string verdict_;
+    bool lost_ = false;
+    std::uint64_t redelivered_ = 0;
+    std::uint64_t confirmed_ = 0;
+    std::uint64_t settled_ = 0;
+};
+
+}  // namespace telpher::sim

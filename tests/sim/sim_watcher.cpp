@@ -1,0 +1,54 @@
+#include "tests/sim/sim_watcher.h"
+
+namespace telpher::sim {
+
+void SimWatcher::opened() {
+    seal_sent_ = false;
+    show_sent_ = false;
+}
+
+void SimWatcher::take(const Frame& frame) {
+    if (frame.op == v1::OP_QUEUES) {
+        const auto queues = frame.as<v1::Queues>();
+        state_ = queues.queues(0);
+        world_.oracle.state(queue_, state_);
+        world_.marks.dropped += state_.dropped() > 0 ? 1 : 0;
+        fresh_ = fresh_ || asked_again_;
+        show_sent_ = false;
+    } else if (frame.op == v1::OP_OK) {
+        if (frame.as<v1::Ok>().req() != seal_req_) return;
+        v1::Join join;
+        join_req_ = request();
+        join.set_req(join_req_);
+        join.set_handle(handle_);
+        join.set_sealed(true);
+        send(v1::OP_JOIN, join);
+    } else if (frame.op == v1::OP_JOINED) {
+        const auto joined = frame.as<v1::Joined>();
+        if (joined.req() != join_req_) return;
+        world_.oracle.joined(queue_);
+        joined_ = true;
+    } else {
+        unexpected(frame);
+    }
+}
+
+void SimWatcher::act() {
+    if (want_seal_ && !seal_sent_) {
+        seal_sent_ = true;
+        world_.oracle.seal_asked(queue_);
+        v1::Seal seal;
+        seal_req_ = request();
+        seal.set_req(seal_req_);
+        seal.set_handle(handle_);
+        send(v1::OP_SEAL, seal);
+    }
+    if (show_sent_ || !(world_.healing || chance(10))) return;
+    show_sent_ = asked_again_ = true;
+    v1::Show show;
+    show.set_req(request());
+    show.set_name(spec_.name);
+    send(v1::OP_SHOW, show);
+}
+
+}  // namespace telpher::sim
