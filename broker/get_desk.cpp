@@ -192,6 +192,7 @@ void GetDesk::deliver(HostedQueue& queue) {
     }
     std::uint64_t granted = 0;
     for (const queue::Grant& grant : grants_) granted += grant.range.count;
+    if (granted > 0) queue.recall_pause = Duration::zero();
     if (granted >= kDeliverMax) core_.catalog.touch(queue);
 }
 

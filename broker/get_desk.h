@@ -27,6 +27,8 @@ public:
 
     /// Hands out what is ready to who has credit.
     void deliver(HostedQueue& queue);
+    /// Asks who holds more than its share for what it has not begun, while another consumer waits idle.
+    void recall(HostedQueue& queue);
     /// Tells SETTLED for what became safe.
     void tell(HostedQueue& queue);
     /// Runs the queue's timers: delays, lease ends, holds.

@@ -90,6 +90,9 @@ struct HostedQueue {
 
     bool touched = false;              ///< In the shard's list of queues to look after this cycle.
     Instant timer = Instant::never();  ///< As entered in the shard's timer set.
+    Instant recall_at;                 ///< Not before: the next look for leases to ask back.
+    bool recall_due = false;           ///< A look is wanted then.
+    Duration recall_pause{0};          ///< Between askings that bring nothing; grows.
     bool mark_due = false;             ///< In the shard's list of marks to log.
     Offset mark_logged;                ///< Delivered mark as logged.
 

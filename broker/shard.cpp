@@ -152,9 +152,11 @@ std::size_t Shard::look_after_queues() {
             puts_->tell(*queue);
             gets_->tell(*queue);
             gets_->deliver(*queue);
+            gets_->recall(*queue);
             core_->journal.reserve(0);
             ends_->check(*queue);
-            catalog_.schedule(*queue, queue->queue.next_due());
+            const Instant recall = queue->recall_due ? queue->recall_at : Instant::never();
+            catalog_.schedule(*queue, std::min(queue->queue.next_due(), recall));
             if (queue->queue.delivered_mark() > queue->mark_logged && !queue->mark_due) {
                 queue->mark_due = true;
                 marked_.push_back(id);

@@ -134,6 +134,42 @@ TEST_F(GetDeskTest, ReleaseReturnsAtOnceWithoutBlame) {
     EXPECT_EQ(again.attempt(), 1U);
 }
 
+TEST_F(GetDeskTest, WhatOneHoldsIsAskedBackForAnotherThatWaitsIdle) {
+    fill(4);
+    come();
+    const std::uint32_t sub = peer.attach(handle, 4);
+    for (int i = 0; i < 4; ++i) deliver();
+    EXPECT_FALSE(peer.look(v1::OP_RECALL)) << "nobody waits";
+    SimPeer idle(broker);
+    idle.hello();
+    idle.attach(idle.open("q"), 4);
+    const auto recall = peer.await<v1::Recall>(v1::OP_RECALL);
+    EXPECT_EQ(recall.sub(), sub);
+    EXPECT_EQ(std::vector<std::uint64_t>(recall.ranges().begin(), recall.ranges().end()),
+              (std::vector<std::uint64_t>{3, 1, 1}))
+        << "of what is too much the newest half";
+    EXPECT_FALSE(peer.look(v1::OP_RECALL)) << "asked once";
+    peer.settle(sub, 1, V::VERDICT_RELEASE, {3, 1, 1});
+    EXPECT_EQ(deliver(idle).first_offset(), 3U);
+}
+
+TEST_F(GetDeskTest, WhatIsNotGivenBackIsAskedForMoreAndMoreRarely) {
+    fill(4);
+    come();
+    peer.attach(handle, 4);
+    for (int i = 0; i < 4; ++i) deliver();
+    SimPeer idle(broker);
+    idle.hello();
+    idle.attach(idle.open("q"), 4);
+    int asked = 0;
+    for (int i = 0; i < 10'000; ++i) {
+        broker.advance(1ms);
+        while (peer.look(v1::OP_RECALL)) ++asked;
+    }
+    EXPECT_GE(asked, 10) << "once a second at least";
+    EXPECT_LE(asked, 20);
+}
+
 TEST_F(GetDeskTest, WhatIsNotOwnIsLost) {
     fill(2);
     come();
