@@ -179,8 +179,8 @@ public:
     Result<Ticket> put_async(std::string_view body, const PutOptions& options = {});
     /// Waits for the outcome of one ticket. A wait that times out leaves the put on its way.
     Result<std::uint64_t> wait(Ticket ticket, Millis timeout = kForever);
-    /// Waits until every put so far has its outcome, and every verdict on what get() gave is committed; the first refusal since the
-    /// last flush, if there was one.
+    /// Waits until every put so far has its outcome, and every verdict on what get() gave is committed; the first
+    /// refusal since the last flush, if there was one.
     Result<void> flush(Millis timeout = kForever);
     /// Takes back every put to this queue that has no outcome yet, of all threads: what is not admitted is kCancelled
     /// and certainly not in the queue. Returns when all have their outcome; kUnknown if the connection is lost for
