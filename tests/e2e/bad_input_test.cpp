@@ -23,6 +23,7 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 64;
 constexpr int kUnavailable = 69;
 constexpr int kTemporary = 75;
+constexpr int kConfig = 78;
 
 class BadInput : public testing::Test {
 protected:
@@ -204,7 +205,7 @@ TEST_F(BadStart, a_port_that_is_taken) {
     Broker first;
     const auto second = telpherd({"--data-dir", dir_.path() / "data", "--listen", first.tcp()});
     expect_refused(second, "E_ADDRESS_IN_USE");
-    EXPECT_TRUE(second.ended.exited(kTemporary)) << second.ended.text();
+    EXPECT_TRUE(second.ended.exited(kUnavailable)) << second.ended.text();
 }
 
 TEST_F(BadStart, a_folder_that_cannot_be_written) {
@@ -217,17 +218,24 @@ TEST_F(BadStart, a_folder_that_cannot_be_written) {
     if (::geteuid() != 0) expect_refused(telpherd({"--data-dir", locked / "data", "--listen", socket("s")}), "E_IO");
 }
 
-TEST_F(BadStart, flags_and_addresses_that_are_none) {
+TEST_F(BadStart, flags_that_are_none) {
     const std::string data = dir_.path() / "data";
     for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
              {"--data-dir", data, "--no-such-flag"},
-             {"--data-dir", data, "--listen", "carrier-pigeon://roof"},
              {"--data-dir", data, "--listen", socket("s"), "--connections-max", "-1"},
              {"--data-dir", data, "--listen", socket("s"), "--log-level", "shouting"},
          }) {
         const Finished done = telpherd(args);
         EXPECT_TRUE(done.ended.exited(kUsage))
             << testing::PrintToString(args) << " " << done.ended.text() << " " << done.errors;
+    }
+}
+
+TEST_F(BadStart, addresses_that_are_none) {
+    for (const char* address : {"carrier-pigeon://roof", "tcp://127.0.0.1", "tcp://nowhere.invalid:1", "ipc://"}) {
+        const Finished done = telpherd({"--data-dir", dir_.path() / "data", "--listen", address});
+        expect_refused(done, "E_CONFIG");
+        EXPECT_TRUE(done.ended.exited(kConfig)) << address << " " << done.ended.text();
     }
 }
 
