@@ -53,6 +53,22 @@ std::shared_ptr<EndFlags> add(CLI::App& app) {
     return flags;
 }
 
+/// seal and reopen are to be found beside join and among what is done to queues.
+void add_changes(Program& program, CLI::App& parent) {
+    CLI::App* seal_app = parent.add_subcommand("seal", "Let no more messages in: consumers end when all is settled");
+    const auto seal_flags = add(*seal_app);
+    program.on(*seal_app, [seal_flags, &program] {
+        return change(*seal_flags, program.globals(), [](Queue& queue, Millis timeout) { return queue.seal(timeout); });
+    });
+
+    CLI::App* reopen_app = parent.add_subcommand("reopen", "Start the next generation of a sealed queue");
+    const auto reopen_flags = add(*reopen_app);
+    program.on(*reopen_app, [reopen_flags, &program] {
+        return change(*reopen_flags, program.globals(),
+                      [](Queue& queue, Millis timeout) { return queue.reopen(timeout); });
+    });
+}
+
 }  // namespace
 
 void add_end_commands(Program& program) {
@@ -62,19 +78,7 @@ void add_end_commands(Program& program) {
     join_app->add_flag("--wait-queue", join_flags->wait_queue, "Wait until somebody makes the queue");
     program.on(*join_app, [join_flags, &program] { return join(*join_flags, program.globals()); });
 
-    CLI::App* seal_app =
-        program.app().add_subcommand("seal", "Let no more messages in: consumers end when all is settled");
-    const auto seal_flags = add(*seal_app);
-    program.on(*seal_app, [seal_flags, &program] {
-        return change(*seal_flags, program.globals(), [](Queue& queue, Millis timeout) { return queue.seal(timeout); });
-    });
-
-    CLI::App* reopen_app = program.app().add_subcommand("reopen", "Start the next generation of a sealed queue");
-    const auto reopen_flags = add(*reopen_app);
-    program.on(*reopen_app, [reopen_flags, &program] {
-        return change(*reopen_flags, program.globals(),
-                      [](Queue& queue, Millis timeout) { return queue.reopen(timeout); });
-    });
+    for (CLI::App* parent : {&program.app(), program.app().get_subcommand("queue")}) add_changes(program, *parent);
 }
 
 }  // namespace telpher::cli

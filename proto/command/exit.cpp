@@ -31,7 +31,7 @@ std::string_view hint(Code code) {
         case Code::kDiskFull:
             return "try again when there is room";
         case Code::kSealed:
-            return "`telpher reopen QUEUE` starts its next generation";
+            return "`telpher queue reopen QUEUE` starts its next generation";
         case Code::kTimeout:
             return "try again, or give it longer with --timeout";
         case Code::kNotFound:

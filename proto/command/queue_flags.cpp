@@ -6,6 +6,7 @@
 #include <charconv>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "proto/base/units.h"
 
@@ -72,8 +73,7 @@ Result<void> set_queue_option(QueueOptions& options, std::string_view key, std::
                                   "' (there are maxsize, max-bytes, on-full, durability, lease)");
 }
 
-Result<QueueOptions> parse_queue_options(std::string_view text) {
-    QueueOptions options;
+Result<void> set_queue_options(QueueOptions& options, std::string_view text) {
     while (!text.empty()) {
         const std::string_view item = text.substr(0, text.find(','));
         text.remove_prefix(std::min(text.size(), item.size() + 1));
@@ -82,10 +82,14 @@ Result<QueueOptions> parse_queue_options(std::string_view text) {
         if (equals == std::string_view::npos) {
             return fail(Code::kUsage, "not key=value: '" + std::string(item) + "'");
         }
-        if (auto set = set_queue_option(options, item.substr(0, equals), item.substr(equals + 1)); !set) {
-            return fail(set.error());
-        }
+        if (auto set = set_queue_option(options, item.substr(0, equals), item.substr(equals + 1)); !set) return set;
     }
+    return {};
+}
+
+Result<QueueOptions> parse_queue_options(std::string_view text) {
+    QueueOptions options;
+    if (auto set = set_queue_options(options, text); !set) return fail(set.error());
     return options;
 }
 
@@ -98,6 +102,14 @@ void add_queue_flags(CLI::App& app, QueueOptions& options) {
         };
         app.add_option_function<std::string>("--" + key, read, help)->type_name(type);
     };
+    const auto read_all = [&options](const std::vector<std::string>& items) {
+        for (const std::string& item : items) {
+            if (const auto set = set_queue_options(options, item); !set)
+                throw CLI::ValidationError("KEY=VALUE", set.error().detail());
+        }
+    };
+    app.add_option_function<std::vector<std::string>>("KEY=VALUE", read_all,
+                                                      "The same without --, as in `put --create`");
     add("maxsize", "N", "Messages it holds at most: ready, leased and delayed (default 10000)");
     add("max-bytes", "SIZE", "Bytes it holds at most; 0: no bound (default)");
     add("on-full", "POLICY", "block (default), reject or drop-oldest");

@@ -22,9 +22,11 @@ Result<void> set_queue_option(QueueOptions& options, std::string_view key, std::
 inline constexpr std::string_view kNoOptions = ",";
 
 /// "maxsize=50,on-full=reject"; empty items mean nothing.
+Result<void> set_queue_options(QueueOptions& options, std::string_view text);
 Result<QueueOptions> parse_queue_options(std::string_view text);
 
-/// --maxsize, --max-bytes, --on-full, --durability, --lease into `options`.
+/// --maxsize, --max-bytes, --on-full, --durability, --lease, or the same as key=value, into `options`. Not to be added
+/// before the command's own positionals.
 void add_queue_flags(CLI::App& app, QueueOptions& options);
 
 }  // namespace telpher::command
