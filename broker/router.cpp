@@ -1,6 +1,5 @@
 #include "broker/router.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "broker/zmq_frames.h"
 #include "proto/base/check.h"
@@ -115,7 +115,7 @@ Router::~Router() {
 
 void Router::tick(Instant now) {
     now_ = now;
-    drain_monitor();
+    if (!std::exchange(silent_, false)) drain_monitor();
     connections_.tick(now);
     // By now libzmq knows of a peer that left by itself, and whose descriptor may be another's: the answer to nothing
     // finds out.
@@ -150,8 +150,13 @@ bool Router::receive(Incoming& into) {
         int fd = -1;
         std::uint64_t wire_bytes = 0;
         into.body_count = 0;
-        if (!readable()) return false;
-        const bool whole = take_message(into, peer, fd, wire_bytes);
+        ZmqFrame id;
+        if (!id.receive(socket_)) {
+            drained_ = true;
+            return false;
+        }
+        drained_ = false;
+        const bool whole = take_message(id, into, peer, fd, wire_bytes);
         if (peer.value() == 0) {  // a routing id that libzmq did not make: its connection goes
             if (fd >= 0 && refuse(strange_id_, "a routing id of its own")) ::shutdown(fd, SHUT_RDWR);
             continue;
@@ -176,11 +181,9 @@ bool Router::readable() {
     return zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
 }
 
-// Reads one multipart message to its end. False: too many frames or none. `peer` stays 0 for an id that is not libzmq's
-// own.
-bool Router::take_message(Incoming& into, PeerId& peer, int& fd, std::uint64_t& wire_bytes) {
-    ZmqFrame frame;
-    if (!frame.receive(socket_)) return false;
+// Reads what follows the routing id to the end of the message. False: too many frames or none. `peer` stays 0 for an id
+// that is not libzmq's own. The frames of a message are there together, so none of them is waited for.
+bool Router::take_message(ZmqFrame& frame, Incoming& into, PeerId& peer, int& fd, std::uint64_t& wire_bytes) {
     const bool good_id = frame.bytes().size() == limits::kRoutingIdBytes && frame.bytes()[0] == std::byte{0};
     peer = good_id ? peer_of(frame.bytes()) : PeerId();
     if (!good_id) strange_id_ = as_text(frame.bytes());
@@ -213,6 +216,7 @@ bool Router::refuse(std::string_view id, const char* why) {
 }
 
 Sent Router::send(PeerId peer, std::string_view header, std::span<const Slice> bodies) {
+    drained_ = false;  // libzmq may take in what would have raised the descriptor
     const std::string id = routing_id(peer);
     for (int attempt = 0;; ++attempt) {
         if (zmq_send(socket_, id.data(), id.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) break;
@@ -233,21 +237,20 @@ Sent Router::send(PeerId peer, std::string_view header, std::span<const Slice> b
     return Sent::kSent;
 }
 
-void Router::wait(int wake_fd, int timeout_ms) {
-    // The last look before sleeping: ZMQ_FD only tells of changes after it.
-    int events = 0;
-    std::size_t size = sizeof events;
-    zmq_getsockopt(monitor_, ZMQ_EVENTS, &events, &size);
-    if (readable() || (events & ZMQ_POLLIN) != 0) return;
+bool Router::wait(int wake_fd, int timeout_ms) {
+    // A descriptor of libzmq only tells of what came after its socket was found empty.
+    if (!drained_ && readable()) return false;
     int socket_fd = -1;
     int monitor_fd = -1;
-    size = sizeof socket_fd;
+    std::size_t size = sizeof socket_fd;
     zmq_getsockopt(socket_, ZMQ_FD, &socket_fd, &size);
     size = sizeof monitor_fd;
     zmq_getsockopt(monitor_, ZMQ_FD, &monitor_fd, &size);
     std::array<pollfd, 3> polled{pollfd{socket_fd, POLLIN, 0}, pollfd{monitor_fd, POLLIN, 0},
                                  pollfd{wake_fd, POLLIN, 0}};
-    ::poll(polled.data(), polled.size(), timeout_ms);
+    const int ready = poll_.wait(polled, std::chrono::milliseconds(timeout_ms));
+    silent_ = ready > 0 && polled[1].revents == 0;
+    return ready > 0 && polled[2].revents != 0;
 }
 
 }  // namespace telpher::broker

@@ -10,9 +10,12 @@
 
 #include "broker/connections.h"
 #include "broker/transport.h"
+#include "proto/base/eager_poll.h"
 #include "telpher/error.h"
 
 namespace telpher::broker {
+
+class ZmqFrame;
 
 struct RouterSettings {
     std::size_t body_bytes_max = 1 << 20;
@@ -37,8 +40,9 @@ public:
 
     /// Once a cycle, before receive(): monitor events and time limits.
     void tick(Instant now);
-    /// Sleeps until there is something to receive, `wake_fd` is readable, or `timeout_ms` is over (-1: no limit).
-    void wait(int wake_fd, int timeout_ms);
+    /// Sleeps until there is something to receive, `wake_fd` is readable, or `timeout_ms` is over. True:
+    /// `wake_fd` is readable.
+    bool wait(int wake_fd, int timeout_ms);
     /// The addresses as bound (with the port a * became).
     [[nodiscard]] const std::vector<std::string>& endpoints() const { return endpoints_; }
 
@@ -46,15 +50,18 @@ private:
     Router(void* socket, void* monitor, const RouterSettings& settings);
     void drain_monitor();
     bool readable();
-    bool take_message(Incoming& into, PeerId& peer, int& fd, std::uint64_t& wire_bytes);
+    bool take_message(ZmqFrame& frame, Incoming& into, PeerId& peer, int& fd, std::uint64_t& wire_bytes);
     bool refuse(std::string_view id, const char* why);
 
     void* socket_;
     void* monitor_;
     Connections connections_;
+    EagerPoll poll_;
     std::string strange_id_;  ///< Routing id of the last message, if libzmq did not make it.
     std::vector<std::string> endpoints_;
     Instant now_;
+    bool drained_ = false;  ///< Nothing was there to receive and nothing was sent since: ZMQ_FD tells of the next.
+    bool silent_ = false;   ///< The monitor had nothing to tell when the last sleep ended.
 };
 
 }  // namespace telpher::broker

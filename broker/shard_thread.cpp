@@ -59,7 +59,7 @@ void ShardThread::run() {
     while (!stopping_) {
         const Instant now = clock_.now();
         router_->tick(now);
-        if (shard_->do_work(now) > 0) continue;
+        static_cast<void>(shard_->do_work(now));  // sleep() looks again
         if (shard_->failed() && !told) {
             told = true;
             on_failed_();
@@ -75,9 +75,9 @@ void ShardThread::sleep() {
     if (stopping_ || shard_->do_work(clock_.now()) > 0) return wake_.awake();
     const Duration left = shard_->next_timer() - clock_.now();
     const auto ms = std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 500);
-    router_->wait(wake_.fd(), static_cast<int>(ms));
+    const bool woken = router_->wait(wake_.fd(), static_cast<int>(ms));
     wake_.awake();
-    wake_.clear();
+    if (woken) wake_.clear();
 }
 
 void ShardThread::drain() {
@@ -97,9 +97,9 @@ void ShardThread::cycle_until(const std::function<bool()>& done, Instant deadlin
         if (done() || now >= deadline) return;
         if (work > 0) continue;
         wake_.prepare();
-        router_->wait(wake_.fd(), 5);
+        const bool woken = router_->wait(wake_.fd(), 5);
         wake_.awake();
-        wake_.clear();
+        if (woken) wake_.clear();
     }
 }
 

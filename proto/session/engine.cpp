@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <ctime>
+#include <span>
 #include <utility>
 
 #include "proto/session/convert.h"
@@ -203,7 +204,7 @@ void Engine::wait(const std::function<bool()>& done, Instant deadline, const std
 
 void Engine::lead(const std::function<bool()>& done, Instant deadline) {
     const Instant end = std::min(deadline, clock_.now() + Leading::kLead);
-    Core::Arrived arrived;
+    Core::Arrived arrived{false, false};  // what came in before, polling tells
     bool came = false;
     while (!stopping()) {
         cycle(arrived);
@@ -260,7 +261,7 @@ Core::Arrived Engine::sleep() {
 Core::Arrived Engine::poll_until(Instant limit) {
     wake_->prepare();
     std::array<pollfd, 3> fds{pollfd{wake_->fd(), POLLIN, 0}};
-    nfds_t count = 1;
+    std::size_t count = 1;
     Duration left{0};
     bool readable = false;
     {
@@ -277,8 +278,7 @@ Core::Arrived Engine::poll_until(Instant limit) {
         const std::lock_guard lock(inbox_mutex_);
         if (stop_ || readable || !inbox_.empty() || !ready_.empty()) left = Duration{0};
     }
-    const timespec timeout{left / 1s, (left % 1s).count()};
-    ppoll(fds.data(), count, &timeout, nullptr);
+    poll_.wait(std::span(fds).first(count), left);
     wake_->awake();
     if (fds[0].revents != 0) wake_->clear();
     return {fds[2].revents != 0, readable || fds[1].revents != 0};

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "proto/base/clock.h"
+#include "proto/base/eager_poll.h"
 #include "proto/frame.h"
 #include "proto/session/channel.h"
 #include "proto/session/core.h"
@@ -112,6 +113,7 @@ private:
     Instant sleeps_until_;        // guarded by cycle_mutex_
     bool left_ = false;           // guarded by cycle_mutex_: nothing is sent any more
     std::unique_ptr<Wake> wake_;
+    EagerPoll poll_;  // of who polls: the engine's thread or a leader
     Leading leading_;
     std::mutex inbox_mutex_;
     bool stop_ = false;                           // guarded by inbox_mutex_

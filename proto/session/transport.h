@@ -43,8 +43,10 @@ public:
     /// The next news; nullopt: none now.
     virtual std::optional<TransportNews> news() = 0;
 
-    // Waiting: poll both descriptors for input, after readable() said that nothing is there. A send or receive may use
-    // up what would have made message_fd() readable, so readable() must be the last call before the poll.
+    // Waiting: poll both descriptors for input, after readable() said that nothing is there, and receive() after it. A
+    // send or receive may use up what would have made message_fd() readable, so readable() must be the last call before
+    // the poll. False: nothing was there since receive() or readable() found so; what came then makes message_fd()
+    // readable.
     [[nodiscard]] virtual int message_fd() const = 0;
     [[nodiscard]] virtual int news_fd() const = 0;
     [[nodiscard]] virtual bool readable() = 0;

@@ -80,6 +80,7 @@ public:
     }
 
     bool send(std::string_view header, std::span<const Slice> bodies) override {
+        drained_ = false;  // libzmq may take in what would have raised the descriptor
         zmq_msg_t message;
         if (zmq_msg_init_size(&message, header.size()) != 0) return false;
         std::memcpy(zmq_msg_data(&message), header.data(), header.size());
@@ -93,7 +94,11 @@ public:
 
     Result<bool> receive(Received& received) override {
         Message header;
-        if (!header.receive(socket_)) return false;
+        if (!header.receive(socket_)) {
+            drained_ = true;
+            return false;
+        }
+        drained_ = false;
         received.header.assign(header.text());
         received.body_count = 0;
         bool more = header.more();
@@ -123,7 +128,10 @@ public:
 
     [[nodiscard]] int message_fd() const override { return message_fd_; }
     [[nodiscard]] int news_fd() const override { return news_fd_; }
-    [[nodiscard]] bool readable() override { return (get(socket_, ZMQ_EVENTS) & ZMQ_POLLIN) != 0; }
+    [[nodiscard]] bool readable() override {
+        if (!drained_) drained_ = (get(socket_, ZMQ_EVENTS) & ZMQ_POLLIN) == 0;
+        return !drained_;
+    }
 
 private:
     bool send_frame(zmq_msg_t& message, bool more) {
@@ -154,6 +162,7 @@ private:
     void* monitor_;
     int message_fd_;
     int news_fd_;
+    bool drained_ = false;  ///< Was found empty, and nothing was sent since: message_fd_ tells of the next.
 };
 
 class ZmqTransports final : public TransportFactory {
