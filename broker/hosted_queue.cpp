@@ -40,4 +40,11 @@ v1::QueueState HostedQueue::state() const {
     return state;
 }
 
+Offset HostedQueue::mark_wanted() const {
+    const Offset needed = mark_needed();
+    if (!durable()) return needed;
+    const std::uint64_t lately = queue.delivered_mark() - std::min(mark_base, queue.delivered_mark());
+    return needed + std::min(queue.next_offset() - needed, lately);
+}
+
 }  // namespace telpher::broker

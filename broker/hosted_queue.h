@@ -62,7 +62,9 @@ struct Joiner {
 
 struct HostedQueue {
     HostedQueue(QueueId number, std::string called, const queue::Options& options)
-        : id(number), name(std::move(called)), queue(options) {}
+        : id(number), name(std::move(called)), queue(options) {
+        if (durable()) queue.allow(mark_logged);
+    }
 
     const QueueId id;
     const std::string name;
@@ -94,8 +96,14 @@ struct HostedQueue {
     bool recall_due = false;           ///< A look is wanted then.
     Duration recall_pause{0};          ///< Between askings that bring nothing; grows.
     bool mark_due = false;             ///< In the shard's list of marks to log.
-    Offset mark_logged;                ///< Delivered mark as logged.
+    Offset mark_logged;                ///< Delivered mark as logged; of a durable queue nothing above it is handed out.
+    Offset mark_base;                  ///< Delivered mark when that was logged.
 
+    /// How far the log must say that messages were handed out. A durable queue's is ahead of it: what is put while
+    /// consumers wait is marked in the same group.
+    [[nodiscard]] Offset mark_needed() const { return durable() ? queue.reach() : queue.delivered_mark(); }
+    /// How far it should, if it is written anyway: who empties a backlog finds the next round marked.
+    [[nodiscard]] Offset mark_wanted() const;
     [[nodiscard]] bool durable() const { return queue.options().durability != queue::Durability::kMemory; }
     [[nodiscard]] std::uint32_t open_producers() const;
     [[nodiscard]] v1::QueueState state() const;

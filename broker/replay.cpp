@@ -261,7 +261,8 @@ void Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
             queue->queue.restore_empty(Offset((boot_ + 1) << 32));
         }
         queue->seal_asked = queue->queue.sealed();
-        queue->mark_logged = queue->queue.delivered_mark();
+        queue->mark_logged = queue->mark_base = queue->queue.delivered_mark();
+        if (queue->durable()) queue->queue.allow(queue->mark_logged);
         for (auto& [id, producer] : queue->producers) {
             producer.committed_below = producer.window.decided_below();
             producer.confirm_from = producer.committed_below;

@@ -149,19 +149,15 @@ std::size_t Shard::look_after_queues() {
         for (const QueueId id : touched) {
             HostedQueue* queue = catalog_.find(id);
             if (queue == nullptr) continue;
+            gets_->deliver(*queue);  // first: somebody is idle until then
             puts_->tell(*queue);
             gets_->tell(*queue);
-            gets_->deliver(*queue);
             gets_->recall(*queue);
             core_->journal.reserve(0);
             ends_->check(*queue);
             const Instant recall = queue->recall_due ? queue->recall_at : Instant::never();
             catalog_.schedule(*queue, std::min(queue->queue.next_due(), recall));
-            if (queue->queue.delivered_mark() > queue->mark_logged && !queue->mark_due) {
-                queue->mark_due = true;
-                marked_.push_back(id);
-                marks_at_ = std::min(marks_at_, core_->now + kMarksAfter);
-            }
+            want_mark(*queue);
         }
         run_gate();
         work += touched.size();
@@ -171,6 +167,13 @@ std::size_t Shard::look_after_queues() {
 
 std::size_t Shard::run_gate() { return gate_.run(log_->committed_lsn(), log_->written_lsn(), log_->last_lsn()); }
 
+void Shard::want_mark(HostedQueue& queue) {
+    if (queue.mark_needed() <= queue.mark_logged) return;
+    if (!queue.mark_due) marked_.push_back(queue.id);
+    queue.mark_due = true;
+    marks_at_ = queue.queue.held_back() ? core_->now : std::min(marks_at_, core_->now + kMarksAfter);
+}
+
 void Shard::log_marks(bool now) {
     if (!now || marked_.empty()) return;
     log::v1::MarkMeta meta;
@@ -178,7 +181,8 @@ void Shard::log_marks(bool now) {
         HostedQueue* queue = catalog_.find(id);
         if (queue == nullptr) continue;
         queue->mark_due = false;
-        queue->mark_logged = queue->queue.delivered_mark();
+        queue->mark_logged = std::max(queue->mark_logged, queue->mark_wanted());
+        queue->mark_base = queue->queue.delivered_mark();
         auto* mark = meta.add_marks();
         mark->set_queue(id.value());
         mark->set_delivered(queue->mark_logged.value());
@@ -189,6 +193,19 @@ void Shard::log_marks(bool now) {
     marks_at_ = Instant::never();
     journal_->reserve(0);
     journal_->marks(meta);
+    for (const auto& mark : meta.marks()) allow_marked(QueueId(mark.queue()), Offset(mark.delivered()));
+}
+
+/// What the log says was handed out may be, once that is safe.
+void Shard::allow_marked(QueueId id, Offset end) {
+    const HostedQueue* queue = catalog_.find(id);
+    if (!queue->durable()) return;
+    gate_.add(queue->queue.options().durability, journal_->last(), [this, id, end] {
+        HostedQueue* still = catalog_.find(id);
+        if (still == nullptr) return;
+        still->queue.allow(end);
+        catalog_.touch(*still);
+    });
 }
 
 void Shard::run_timers() {

@@ -72,7 +72,9 @@ private:
     std::size_t look_after_queues();
     std::size_t run_gate();
     void run_timers();
+    void want_mark(HostedQueue& queue);
     void log_marks(bool now);
+    void allow_marked(QueueId id, Offset end);
     void maintain();
     void fail_all(const Error& error);
 

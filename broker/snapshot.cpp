@@ -1,5 +1,7 @@
 #include "broker/snapshot.h"
 
+#include <algorithm>
+
 #include "broker/log/records.pb.h"
 #include "broker/queue_options.h"
 
@@ -49,7 +51,7 @@ public:
         state->set_paused(queue.queue.paused());
         state->set_next_offset(queue.queue.next_offset().value());
         state->set_floor(queue.queue.floor().value());
-        state->set_delivered_mark(queue.queue.delivered_mark().value());
+        state->set_delivered_mark(std::max(queue.mark_logged, queue.queue.delivered_mark()).value());
         write_counters(queue.queue.counters(), queue.lost, *state->mutable_counters());
         state->set_lost_generation(queue.lost_generation);
         if (!queue.durable()) {

@@ -60,6 +60,17 @@ ConsumerId Consumers::next_turn() {
     return last_;
 }
 
+std::uint64_t Consumers::credit_left(std::uint64_t enough) const {
+    if (hungry_.size() >= enough) return enough;  // each may have one at least
+    std::uint64_t left = 0;
+    for (const ConsumerId id : hungry_) {
+        if (left >= enough) break;
+        const Credit& one = credit(id);
+        left += one.messages_max - one.messages;
+    }
+    return std::min(left, enough);
+}
+
 void Consumers::check_all() const {
     for (const auto& [id, credit] : all_) TELPHER_CHECK(hungry_.contains(id) == credit.left());
     for (const ConsumerId id : hungry_) TELPHER_CHECK(all_.contains(id));

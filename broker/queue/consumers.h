@@ -35,6 +35,8 @@ public:
     /// So much of it never left.
     void refund(ConsumerId id, std::uint64_t messages, std::uint64_t bytes);
 
+    /// Messages that may still be given, all in all; counts no further than `enough`.
+    [[nodiscard]] std::uint64_t credit_left(std::uint64_t enough) const;
     /// How many have credit.
     [[nodiscard]] std::size_t hungry() const { return hungry_.size(); }
     /// The next one with credit, round and round from where it stopped; somebody must be hungry.

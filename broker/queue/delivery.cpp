@@ -53,7 +53,7 @@ void Queue::deliver(Instant now, std::uint64_t messages_max, std::vector<Grant>&
     State& state = *state_;
     if (state.paused) return;
     while (messages_max > 0) {
-        const std::uint64_t ready = state.ledger.ready_visible();
+        const std::uint64_t ready = state.grantable();
         const std::uint64_t hungry = state.consumers.hungry();
         if (ready == 0 || hungry == 0) return;
         const std::uint64_t slice = share_of(ready, hungry);
@@ -66,6 +66,31 @@ void Queue::deliver(Instant now, std::uint64_t messages_max, std::vector<Grant>&
     }
 }
 
+std::uint64_t Queue::State::grantable() const {
+    const auto first = ledger.first_ready();
+    const std::uint64_t ready = ledger.ready_visible();
+    if (ready == 0 || first->range.first >= allowed) return 0;
+    if (allowed >= ledger.visible_end()) return ready;
+    const std::uint64_t beyond = ledger.visible_end() - allowed;
+    return ready > beyond ? ready - beyond : 1;
+}
+
+void Queue::allow(Offset end) { state_->allowed = end; }
+
+bool Queue::held_back() const {
+    const State& state = *state_;
+    return !state.paused && state.consumers.hungry() > 0 && state.ledger.ready_visible() > 0 && state.grantable() == 0;
+}
+
+Offset Queue::reach() const {
+    const State& state = *state_;
+    Offset from = state.delivered_mark;
+    if (const auto first = state.ledger.first_ready()) from = std::max(from, first->range.first);  // some were dropped
+    const std::uint64_t left = state.ledger.next_offset() - from;
+    const std::uint64_t credit = state.consumers.credit_left(left);
+    return credit == 0 ? state.delivered_mark : from + credit;
+}
+
 /// Gives the consumer up to `want` messages, of which at least so many are ready and visible; returns how many.
 std::uint64_t Queue::State::serve(ConsumerId consumer, std::uint64_t want, Instant now, std::vector<Grant>& out) {
     std::uint64_t given = 0;
@@ -74,12 +99,13 @@ std::uint64_t Queue::State::serve(ConsumerId consumer, std::uint64_t want, Insta
         // What is visible lies below all that is not.
         const auto ready = ledger.first_ready();
         TELPHER_CHECK(ready);
+        if (ready->range.first >= allowed) break;
         const BatchIndex::Place place = ledger.place(ready->range);
         // Up to the message that uses the bytes up: a byte limit smaller than a message must not stop the consumer for
         // ever.
         const std::uint64_t fit = place.mean.reaching(place.index, credit.bytes_max - credit.bytes);
-        const std::uint64_t count =
-            std::min({want - given, place.range.count, credit.messages_max - credit.messages, fit});
+        const std::uint64_t count = std::min(
+            {want - given, place.range.count, allowed - place.range.first, credit.messages_max - credit.messages, fit});
         const Range range{place.range.first, count};
         const Tries tries{ready->standing.tries.deliveries + 1, ready->standing.tries.attempts};
         ledger.move({range, ready->standing}, Standing::leased(consumer, tries, lease_end(now)));

@@ -167,6 +167,13 @@ public:
     /// Grants what is ready to who has credit, in turn, in slices no larger than a fair share; at most `messages_max`
     /// messages.
     void deliver(Instant now, std::uint64_t messages_max, std::vector<Grant>& out);
+    /// deliver() grants nothing from `end` on, until a higher one is allowed (at first: everything). So the shard can
+    /// write down how far it may have handed out before it does.
+    void allow(Offset end);
+    /// deliver() stopped only because of allow().
+    [[nodiscard]] bool held_back() const;
+    /// How far deliver() could come with the credit there is: what should be allowed.
+    [[nodiscard]] Offset reach() const;
     /// What deliver() granted and was never sent does not count against the consumer's credit.
     void refund(ConsumerId consumer, std::uint64_t messages, std::uint64_t bytes);
     /// Settles (offset, delivery) by `consumer`. Accepted if the lease is its own and has that delivery number, if the

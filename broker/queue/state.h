@@ -33,6 +33,8 @@ struct Queue::State {
 
     // Delivery (delivery.cpp).
     std::uint64_t serve(ConsumerId consumer, std::uint64_t want, Instant now, std::vector<Grant>& out);
+    /// Messages that may be granted now; may be too few if some between them were dropped, but not 0 then.
+    [[nodiscard]] std::uint64_t grantable() const;
     [[nodiscard]] Instant lease_end(Instant now) const;
     /// Leases and holds that end go back to ready.
     void give_back(const Segment& segment, Tries tries, std::vector<ReturnedRange>& returned);
@@ -49,6 +51,7 @@ struct Queue::State {
     Consumers consumers;
     Counters counters;
     Offset delivered_mark;
+    Offset allowed{UINT64_MAX};  ///< Nothing from here on is granted.
     bool paused = false;
 };
 

@@ -41,6 +41,43 @@ TEST_F(Delivery, shares_what_is_ready_in_equal_slices) {
     EXPECT_EQ(given(), (Given{{1, 0, 4}, {2, 4, 4}, {3, 8, 2}}));
 }
 
+TEST_F(Delivery, stops_at_what_is_allowed) {
+    queue().allow(Offset(0));
+    put(10);
+    EXPECT_FALSE(queue().held_back()) << "nobody wants any";
+    EXPECT_EQ(queue().reach(), Offset(0));
+    consumer(1, 2);
+    EXPECT_TRUE(given().empty());
+    EXPECT_TRUE(queue().held_back());
+    EXPECT_EQ(queue().reach(), Offset(2));
+    queue().allow(Offset(1));
+    EXPECT_EQ(given(), (Given{{1, 0, 1}}));
+    EXPECT_TRUE(queue().held_back());
+    EXPECT_EQ(queue().reach(), Offset(2));
+    consumer(2, 100);
+    EXPECT_EQ(queue().reach(), Offset(10)) << "no further than there are messages";
+    queue().allow(Offset(7));
+    EXPECT_EQ(given(), (Given{{2, 1, 3}, {1, 4, 1}, {2, 5, 2}}));
+    EXPECT_TRUE(queue().held_back());
+    queue().allow(Offset(10));
+    EXPECT_EQ(given(), (Given{{2, 7, 3}}));
+    EXPECT_FALSE(queue().held_back());
+}
+
+TEST_F(Delivery, reaches_over_what_was_dropped) {
+    auto options = queue().options();
+    options.maxsize = 5;
+    options.on_full = OnFull::kDropOldest;
+    queue().set_options(options);
+    queue().allow(Offset(0));
+    put(5);
+    put(3);
+    consumer(1, 1);
+    EXPECT_EQ(queue().reach(), Offset(4));
+    queue().allow(queue().reach());
+    EXPECT_EQ(given(), (Given{{1, 3, 1}}));
+}
+
 TEST_F(Delivery, goes_on_where_it_stopped) {
     consumer(1);
     consumer(2);
