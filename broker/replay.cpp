@@ -35,9 +35,11 @@ std::vector<queue::Range> ranges_of(const Numbers& numbers) {
 Result<void> Replay::take(const log::RecordView& record) {
     using log::Kind;
     if (record.kind == Kind::kSnapshot) {
-        if (snapshot_done_) return {};
         const auto meta = parse<log::v1::SnapshotMeta>(record);
-        return meta ? snapshot(*meta) : fail(meta.error());
+        if (!meta) return fail(meta.error());
+        if (!snapshot_done_) return snapshot(*meta);
+        later_snapshot(*meta);
+        return {};
     }
     snapshot_done_ = true;
     if (record.kind == Kind::kEnd) return {};
@@ -90,6 +92,19 @@ Result<void> Replay::snapshot(const log::v1::SnapshotMeta& meta) {
     }
     snapshot_done_ = meta.last();
     return {};
+}
+
+/// What a snapshot says is known already from the records before it, except for refusals, which no record tells. A
+/// later start that begins with this snapshot will know them, so this one must too.
+void Replay::later_snapshot(const log::v1::SnapshotMeta& meta) {
+    for (const log::v1::QueueState& state : meta.queues()) {
+        HostedQueue* queue = catalog_.find(QueueId(state.queue()));
+        if (queue == nullptr) continue;
+        for (const log::v1::ProducerState& row : state.producers()) {
+            const auto producer = queue->producers.find(ProducerId(row.producer()));
+            if (producer != queue->producers.end()) producer->second.window.restore_next(Sequence(row.next_sequence()));
+        }
+    }
 }
 
 Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {

@@ -1,9 +1,9 @@
 // Brings the shard's state back from the log, record by record, as Log::open() reads it. Used by one thread, before the
 // shard runs; then finish() hands the state over and is not used again.
 //
-// The first snapshot is the start; later ones are skipped, since every change since is replayed. A message is live if a
-// batch record holds it and no settle record does. What was delivered but not settled is held for its old consumer for
-// a while (DESIGN: restart).
+// The first snapshot is the start; of later ones only refusals are new, since every change since is replayed. A message
+// is live if a batch record holds it and no settle record does. What was delivered but not settled is held for its old
+// consumer for a while (DESIGN: restart).
 #pragma once
 
 #include <map>
@@ -33,6 +33,7 @@ public:
 
 private:
     Result<void> snapshot(const log::v1::SnapshotMeta& meta);
+    void later_snapshot(const log::v1::SnapshotMeta& meta);
     Result<void> snapshot_queue(const log::v1::QueueState& state);
     Result<void> batch(HostedQueue& queue, const log::v1::BatchMeta& meta, const log::RecordView& record);
     void settle(HostedQueue& queue, const log::v1::SettleMeta& meta);

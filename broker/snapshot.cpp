@@ -59,6 +59,7 @@ public:
         }
         bytes_ += 128 + queue.name.size();
         for (const auto& [id, producer] : queue.producers) {
+            if (!producer.known) continue;  // forgotten once, it must stay so
             bytes_ += write_producer(producer, *state->add_producers());
             if (bytes_ < kRecordBytes) continue;
             state->set_more(true);

@@ -129,6 +129,49 @@ TEST_F(ReplayTest, ProducersAreRememberedThroughSnapshots) {
     EXPECT_EQ(peer.show("q").put(), 10U);
 }
 
+TEST_F(ReplayTest, RefusalsInALaterSnapshotAreRememberedToo) {
+    put(0, 10);
+    v1::Seal seal;
+    seal.set_req(peer.request());
+    seal.set_handle(handle);
+    peer.send(v1::OP_SEAL, seal);
+    broker.settle();
+    put(10, 5);  // refused
+    SimPeer other(broker);
+    other.hello();
+    const std::uint32_t others = other.open("noise");
+    const std::uint64_t noise = other.open_producer(others);
+    for (std::uint64_t sequence = 0; sequence < 100; ++sequence) {
+        other.put(others, noise, sequence, 1, 1000);
+        broker.settle();
+    }
+    ASSERT_GE(broker.shard().log().segment_count(), 2U);
+    for (int restarts = 0; restarts < 2; ++restarts) {
+        broker.kill();
+        start_again();
+        ASSERT_EQ(peer.open_producer(handle, producer), producer);
+        v1::Reopen reopen;
+        reopen.set_req(peer.request());
+        reopen.set_handle(handle);
+        peer.send(v1::OP_REOPEN, reopen);
+        peer.put(handle, producer, 12, 1, 1000);
+        EXPECT_GT(peer.await<v1::Confirm>(v1::OP_CONFIRM).refused_size(), 0);
+        EXPECT_EQ(peer.show("q").put(), 10U);
+    }
+    // The next start begins with the later snapshot: a message stored below what that one knows would stop it.
+    peer.put(handle, producer, 15, 1, 1000);
+    const std::uint32_t sub = peer.attach(handle, 100);
+    broker.advance(limits::kRestartHold + 1ms);
+    peer.settle(sub, 1, V::VERDICT_ACK, {0, 11, 1});
+    for (int i = 0; i < 3; ++i) {
+        broker.advance(1s);
+        broker.settle();
+    }
+    broker.kill();
+    start_again();
+    EXPECT_EQ(peer.show("q").put(), 11U);
+}
+
 TEST_F(ReplayTest, ProducerIdsAreNeverGivenTwice) {
     broker.kill();
     start_again();
