@@ -98,6 +98,7 @@ struct HostedQueue {
     bool mark_due = false;             ///< In the shard's list of marks to log.
     Offset mark_logged;                ///< Delivered mark as logged; of a durable queue nothing above it is handed out.
     Offset mark_base;                  ///< Delivered mark when that was logged.
+    std::uint64_t unfinished_logged = 0;  ///< Of a memory queue: what was in it when that was logged.
 
     /// How far the log must say that messages were handed out. A durable queue's is ahead of it: what is put while
     /// consumers wait is marked in the same group.
@@ -105,6 +106,8 @@ struct HostedQueue {
     /// How far it should, if it is written anyway: who empties a backlog finds the next round marked.
     [[nodiscard]] Offset mark_wanted() const;
     [[nodiscard]] bool durable() const { return queue.options().durability != queue::Durability::kMemory; }
+    /// Ready, leased and delayed.
+    [[nodiscard]] std::uint64_t unfinished() const { return queue.ready() + queue.leased() + queue.delayed(); }
     [[nodiscard]] std::uint32_t open_producers() const;
     [[nodiscard]] v1::QueueState state() const;
 };

@@ -168,7 +168,8 @@ std::size_t Shard::look_after_queues() {
 std::size_t Shard::run_gate() { return gate_.run(log_->committed_lsn(), log_->written_lsn(), log_->last_lsn()); }
 
 void Shard::want_mark(HostedQueue& queue) {
-    if (queue.mark_needed() <= queue.mark_logged) return;
+    const bool count_changed = !queue.durable() && queue.unfinished() != queue.unfinished_logged;
+    if (queue.mark_needed() <= queue.mark_logged && !count_changed) return;
     if (!queue.mark_due) marked_.push_back(queue.id);
     queue.mark_due = true;
     marks_at_ = queue.queue.held_back() ? core_->now : std::min(marks_at_, core_->now + kMarksAfter);
@@ -187,7 +188,8 @@ void Shard::log_marks(bool now) {
         mark->set_queue(id.value());
         mark->set_delivered(queue->mark_logged.value());
         if (!queue->durable()) {
-            mark->set_memory_unfinished(queue->queue.ready() + queue->queue.leased() + queue->queue.delayed());
+            queue->unfinished_logged = queue->unfinished();
+            mark->set_memory_unfinished(queue->unfinished_logged);
         }
     }
     marks_at_ = Instant::never();

@@ -55,7 +55,7 @@ public:
         write_counters(queue.queue.counters(), queue.lost, *state->mutable_counters());
         state->set_lost_generation(queue.lost_generation);
         if (!queue.durable()) {
-            state->set_memory_unfinished(queue.queue.ready() + queue.queue.leased() + queue.queue.delayed());
+            state->set_memory_unfinished(queue.unfinished());
         }
         bytes_ += 128 + queue.name.size();
         for (const auto& [id, producer] : queue.producers) {
