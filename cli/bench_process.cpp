@@ -73,7 +73,8 @@ Result<std::string> BenchProcess::read_line() {
         std::array<char, 4096> chunk{};
         const ssize_t got = ::read(answers_.read_end(), chunk.data(), chunk.size());
         if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return fail(Code::kInternal, "a process of the benchmark ended before its work");
+        if (got <= 0)
+            return fail(Code::kIo, "a process of the benchmark ended before its work; its own message says why");
         text_.append(chunk.data(), static_cast<std::size_t>(got));
     }
 }

@@ -53,7 +53,7 @@ public:
         options.stop = signals_.token();
         const int status = source_.is_single() ? put_one(options) : put_many(options);
         if (status != command::kExitOk || !flags_.seal) return status;
-        if (signals_.signal() != 0) return signals_.exit_status(command::kExitFailed);
+        if (signals_.signal() != 0) return flags_.daemon ? status : signals_.exit_status(command::kExitFailed);
         const auto sealed = queue_.seal(globals_.timeout_or(kForever));
         return sealed ? command::kExitOk : command::print_error(sealed.error());
     }

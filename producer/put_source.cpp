@@ -31,6 +31,8 @@ Result<std::unique_ptr<PutSource>> PutSource::open(const PutFlags& flags, int st
     if (!framing) return fail(framing.error());
     if (flags.count != 1 && *framing != Framing::kWhole)
         return fail(Code::kUsage, "--count repeats one message, not an input of many");
+    if (flags.json_lines && (!flags.key.empty() || !flags.headers.empty()))
+        return fail(Code::kUsage, "with --json-lines key and headers come from each line, not from --key and -H");
     std::unique_ptr<PutSource> source(new PutSource());
     source->count_ = flags.count;
     source->json_ = flags.json_lines;

@@ -40,7 +40,7 @@ std::string_view hint(Code code) {
         case Code::kQueueMismatch:
             return "`telpher queue show QUEUE` prints its options; `telpher queue set` changes them";
         case Code::kBadName:
-            return "letters, digits and . _ - { }, at most 255 bytes";
+            return "letters, digits and . _ - / { }, not first a . or /, at most 255 bytes";
         case Code::kBusy:
             return "--force removes it with what is in it";
         case Code::kUnknown:
