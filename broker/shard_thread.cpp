@@ -1,5 +1,7 @@
 #include "broker/shard_thread.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <climits>
 
@@ -10,6 +12,8 @@ namespace telpher::broker {
 namespace {
 
 constexpr int kCommitWaitMs = 1000;
+constexpr auto kIdle = std::chrono::milliseconds(300);         // asleep for so long in one go
+constexpr std::size_t kWorkWorthATrim = 1000;                  // steps; heartbeats alone are not
 constexpr auto kGoodbyeTime = std::chrono::milliseconds(100);  // for the last frames to leave
 
 }  // namespace
@@ -59,7 +63,7 @@ void ShardThread::run() {
     while (!stopping_) {
         const Instant now = clock_.now();
         router_->tick(now);
-        static_cast<void>(shard_->do_work(now));  // sleep() looks again
+        work_since_trim_ += shard_->do_work(now);  // sleep() looks again
         if (shard_->failed() && !told) {
             told = true;
             on_failed_();
@@ -75,9 +79,18 @@ void ShardThread::sleep() {
     if (stopping_ || shard_->do_work(clock_.now()) > 0) return wake_.awake();
     const Duration left = shard_->next_timer() - clock_.now();
     const auto ms = std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 500);
+    const Instant asleep = clock_.now();
     const bool woken = router_->wait(wake_.fd(), static_cast<int>(ms));
     wake_.awake();
     if (woken) wake_.clear();
+    if (clock_.now() - asleep > kIdle) give_memory_back();
+}
+
+/// What a burst needed stays with the allocator, which keeps it for the next one: an idle broker is to be small.
+void ShardThread::give_memory_back() {
+    if (work_since_trim_ < kWorkWorthATrim) return;
+    work_since_trim_ = 0;
+    ::malloc_trim(0);
 }
 
 void ShardThread::drain() {

@@ -45,6 +45,7 @@ private:
     void run();
     void run_commits();
     void sleep();
+    void give_memory_back();
     void drain();
     void cycle_until(const std::function<bool()>& done, Instant deadline);
 
@@ -58,6 +59,7 @@ private:
     std::atomic<bool> commits_stopping_{false};
     std::unique_ptr<Router> router_;
     std::unique_ptr<Shard> shard_;
+    std::size_t work_since_trim_ = 0;  // of the shard thread
     std::thread thread_;
     std::thread commit_thread_;
 };
