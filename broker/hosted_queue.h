@@ -33,6 +33,7 @@ struct Producer {
     std::deque<TicketId> line;  ///< Its tickets, oldest first; only the first is in the queue's line.
     Sequence committed_below;   ///< Verdicts below may be told.
     Sequence confirm_from;      ///< Verdicts from here on are not told yet (or asked for again).
+    bool skipped = false;       ///< Sequences above those that wait were cancelled before they came.
     bool confirm_due = false;   ///< Named in the queue's list of producers to tell.
     WallTime last_put;
     Instant orphan_until = Instant::never();  ///< Open, but without a session: closed then.

@@ -1,6 +1,7 @@
 #include "broker/put_desk.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "proto/base/check.h"
 #include "proto/frame.h"
@@ -259,8 +260,19 @@ void PutDesk::store_run(HostedQueue& queue, const Ticket& ticket, std::uint32_t 
 void PutDesk::decide(HostedQueue& queue, Producer& producer, const queue::SequenceVerdict& verdict) {
     producer.window.decided(verdict);
     producer.known = producer.known || verdict.code == Code::kOk;
+    tell_below(queue, producer, verdict.first + verdict.count);
+}
+
+/// What was cancelled before it came may be told of when nothing before it waits: verdicts are told in order.
+void PutDesk::tell_skipped(HostedQueue& queue, Producer& producer) {
+    if (!producer.line.empty() || !std::exchange(producer.skipped, false)) return;
+    tell_below(queue, producer, producer.window.next());
+}
+
+/// Verdicts below `end` may be told once what was decided so far is committed.
+void PutDesk::tell_below(HostedQueue& queue, const Producer& producer, Sequence end) {
     core_.gate.add(queue.queue.options().durability, core_.journal.last(),
-                   [this, id = queue.id, of = producer.id, end = verdict.first + verdict.count] {
+                   [this, id = queue.id, of = producer.id, end] {
                        HostedQueue* still = core_.catalog.find(id);
                        if (still == nullptr) return;
                        const auto found = still->producers.find(of);
@@ -301,6 +313,7 @@ void PutDesk::finish_first(HostedQueue& queue, Producer& producer) {
         TELPHER_CHECK(queue.behind > 0);
         --queue.behind;
     }
+    tell_skipped(queue, producer);
     core_.catalog.touch(queue);
 }
 

@@ -92,6 +92,8 @@ private:
     void store(HostedQueue& queue, Producer& producer, Ticket& ticket, const queue::Admission& admission);
     void store_run(HostedQueue& queue, const Ticket& ticket, std::uint32_t index, std::uint32_t count, Offset first);
     void decide(HostedQueue& queue, Producer& producer, const queue::SequenceVerdict& verdict);
+    void tell_skipped(HostedQueue& queue, Producer& producer);
+    void tell_below(HostedQueue& queue, const Producer& producer, Sequence end);
     void pass_cancelled(HostedQueue& queue, Producer& producer, Ticket& ticket);
     void refuse_rest(HostedQueue& queue, Producer& producer, Ticket& ticket, Code code);
     void finish_first(HostedQueue& queue, Producer& producer);

@@ -21,7 +21,8 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
         return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "producers of one queue"));
     }
     ProducerId id(request.producer());
-    if (id.value() >> 32 > boot_) return core_.refuse(session.peer, request.req(), Error(Code::kUnknownProducer));
+    if (id >= ProducerId(boot_ << 32 | next_producer_))  // never given: it would be another's one day
+        return core_.refuse(session.peer, request.req(), Error(Code::kUnknownProducer));
     if (id.value() == 0) id = ProducerId(boot_ << 32 | next_producer_++);
     Producer& producer = queue->producers[id];
     const Session* owner = core_.sessions.find(producer.session);
@@ -159,6 +160,9 @@ void PutDesk::cancel(Session& session, const v1::Cancel& request) {
         const Sequence from = std::max(first, seen);
         frame::add_run(*told.mutable_refused(), told_end,
                        {from.value(), end - from, static_cast<std::uint64_t>(Code::kCancelled)});
+        producer->window.skip_to(end);
+        producer->skipped = true;
+        tell_skipped(*queue, *producer);
     }
     if (told.refused_size() > 0) core_.send(session, v1::OP_CONFIRM, told);
     if (first < producer->window.decided_below()) {

@@ -102,7 +102,7 @@ void Replay::later_snapshot(const log::v1::SnapshotMeta& meta) {
         if (queue == nullptr) continue;
         for (const log::v1::ProducerState& row : state.producers()) {
             const auto producer = queue->producers.find(ProducerId(row.producer()));
-            if (producer != queue->producers.end()) producer->second.window.restore_next(Sequence(row.next_sequence()));
+            if (producer != queue->producers.end()) producer->second.window.skip_to(Sequence(row.next_sequence()));
         }
     }
 }
@@ -138,7 +138,7 @@ Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {
         for (const log::v1::AcceptedRange& range : row.accepted()) {
             producer.window.restore(Sequence(range.first_sequence()), range.count(), Offset(range.first_offset()));
         }
-        producer.window.restore_next(Sequence(row.next_sequence()));
+        producer.window.skip_to(Sequence(row.next_sequence()));
     }
     return {};
 }

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -47,7 +48,23 @@ void set_options(void* socket, std::size_t body_bytes_max) {
     TELPHER_CHECK(zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "telpher", 7) == 0);
 }
 
+/// Somebody listens on the socket of this path. libzmq would take it away from them without a word.
+bool somebody_listens(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return false;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return false;
+    const int connected = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    const bool listens = connected == 0 || errno == EAGAIN;
+    ::close(fd);
+    return listens;
+}
+
 Result<std::string> bind_one(void* socket, const std::string& endpoint) {
+    if (endpoint.starts_with("ipc://") && somebody_listens(endpoint.substr(6)))
+        return fail(Code::kAddressInUse, "cannot listen on " + endpoint + ": another process does");
     if (zmq_bind(socket, endpoint.c_str()) != 0) {
         const Code code = errno == EADDRINUSE ? Code::kAddressInUse : Code::kIo;
         return fail(code, "cannot listen on " + endpoint + ": " + zmq_strerror(errno));

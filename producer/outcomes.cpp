@@ -13,9 +13,9 @@ Outcome moved(const Outcome& outcome, std::uint64_t distance) {
 
 /// Appends [first, end) in runs as long as a Confirmed can say.
 void emit(std::uint64_t first, std::uint64_t end, const Outcome& outcome, std::vector<Confirmed>& out) {
-    constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
+    constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
     for (std::uint64_t at = first; at < end;) {
-        const std::uint64_t count = std::min(end - at, most);
+        const std::uint64_t count = std::min(end - at, kMost);
         const Outcome here = moved(outcome, at - first);
         out.push_back({at, static_cast<std::uint32_t>(count), here.code, here.id});
         at += count;

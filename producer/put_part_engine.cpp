@@ -258,9 +258,9 @@ Result<void> PutPart::on_frame(const session::Frame& frame, Instant now) {
 
 /// The runs of a CONFIRM in this client's sequences. In each list they rise; between the lists they may not.
 Result<std::vector<Confirmed>> PutPart::verdicts_of(const v1::Confirm& confirm) const {
-    constexpr std::size_t most = limits::kControlHeaderBytes;  // A frame has no room for more.
-    const auto stored = frame::read_runs(confirm.stored(), most);
-    const auto refused = frame::read_runs(confirm.refused(), most);
+    constexpr std::size_t kMost = limits::kControlHeaderBytes;  // A frame has no room for more.
+    const auto stored = frame::read_runs(confirm.stored(), kMost);
+    const auto refused = frame::read_runs(confirm.refused(), kMost);
     if (!stored || !refused) return fail(Code::kProtocol, "CONFIRM: runs");
     std::vector<Confirmed> runs;
     for (const auto* list : {&*stored, &*refused}) {

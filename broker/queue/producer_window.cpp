@@ -162,7 +162,7 @@ void ProducerWindow::restore(Sequence first, std::uint32_t count, Offset offset)
     remember({first, count, Code::kOk, offset});
 }
 
-void ProducerWindow::restore_next(Sequence next) { next_ = std::max(next_, next); }
+void ProducerWindow::skip_to(Sequence next) { next_ = std::max(next_, next); }
 
 std::vector<SequenceVerdict> ProducerWindow::stored() const {
     std::vector<SequenceVerdict> list;

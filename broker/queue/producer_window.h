@@ -44,6 +44,8 @@ public:
     void waiting(Sequence first, std::uint32_t count);
     /// Gives the verdict over waiting sequences: the next ones, if they are stored; any, if they are refused.
     void decided(const SequenceVerdict& verdict);
+    /// Below `next` no new sequence comes: what is neither waiting nor stored is refused.
+    void skip_to(Sequence next);
     /// The producer has seen every verdict below `below`: forget them.
     void known_below(Sequence below);
 
@@ -55,7 +57,6 @@ public:
 
     // Replay and snapshot.
     void restore(Sequence first, std::uint32_t count, Offset offset);  ///< A stored range, in sequence order.
-    void restore_next(Sequence next);
     [[nodiscard]] std::vector<SequenceVerdict> stored() const;
 
 private:

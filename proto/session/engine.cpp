@@ -88,8 +88,8 @@ void Engine::close() {
 }
 
 Instant Engine::deadline_of(Millis timeout) const {
-    constexpr Millis longest = std::chrono::hours(24 * 365 * 100);
-    return timeout > longest ? Instant::never() : clock_.now() + timeout;
+    constexpr Millis kLongest = std::chrono::hours(24 * 365 * 100);
+    return timeout > kLongest ? Instant::never() : clock_.now() + timeout;
 }
 
 // --- handing over ---

@@ -208,6 +208,17 @@ TEST_F(BadStart, a_port_that_is_taken) {
     EXPECT_TRUE(second.ended.exited(kUnavailable)) << second.ended.text();
 }
 
+TEST_F(BadStart, a_socket_that_another_daemon_has) {
+    Broker first;
+    const auto second = telpherd({"--data-dir", dir_.path() / "data", "--listen", first.ipc()});
+    expect_refused(second, "E_ADDRESS_IN_USE");
+    EXPECT_TRUE(second.ended.exited(kUnavailable)) << second.ended.text();
+    Client client(first.ipc());
+    EXPECT_TRUE(client.create("still-here", {}).has_value());
+    first.kill();
+    first.start();  // what a killed one left behind is nobody's
+}
+
 TEST_F(BadStart, a_folder_that_cannot_be_written) {
     // A path through a file: no permission is asked, so it fails for root as well.
     std::ofstream(dir_.path() / "file") << "x";

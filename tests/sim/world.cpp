@@ -28,7 +28,7 @@ World::World(std::uint64_t seed, Marks& marks)
 
 /// One fsync queue that blocks always; the others as they come.
 std::vector<QueueSpec> World::draw_queues(Random& random) {
-    constexpr std::array kSizes{1, 3, 10, 40};
+    constexpr std::array<std::uint64_t, 4> kSizes{1, 3, 10, 40};
     std::vector<QueueSpec> specs(1 + random.below(3));
     for (std::size_t i = 0; i < specs.size(); ++i) {
         QueueSpec& spec = specs[i];

@@ -242,6 +242,12 @@ TEST_F(PutDeskTest, CancelOfWhatNeverCameIsCancelled) {
     open();
     peer.cancel(handle, producer, 7, 3);
     EXPECT_EQ(runs_of(confirm().refused()), (Runs{{7, 3, kCancelled}}));
+    peer.put(handle, producer, 8, 1);  // comes after all
+    EXPECT_FALSE(runs_of(confirm().refused()).empty());
+    EXPECT_EQ(peer.show("q").put(), 0U);
+    peer.clear();
+    peer.put(handle, producer, 10, 1);
+    EXPECT_EQ(runs_of(confirm().stored()), (Runs{{10, 1, 0}}));
 }
 
 TEST_F(PutDeskTest, AParkedPutSurvivesAResume) {
@@ -371,9 +377,12 @@ TEST_F(PutDeskTest, AnUnknownProducerIsRefusedUnlessItBegins) {
     v1::OpenProducer open;
     open.set_req(peer.request());
     open.set_handle(handle);
-    open.set_producer(99ULL << 32);
-    peer.send(v1::OP_OPEN_PRODUCER, open);
-    EXPECT_EQ(peer.refused(), Code::kUnknownProducer);
+    const std::uint64_t given = peer.open_producer(handle);
+    for (const std::uint64_t never : {given + 1, std::uint64_t{99} << 32}) {
+        open.set_producer(never);
+        peer.send(v1::OP_OPEN_PRODUCER, open);
+        EXPECT_EQ(peer.refused(), Code::kUnknownProducer);
+    }
 }
 
 TEST_F(PutDeskTest, AProducerBelongsToOneSession) {

@@ -118,8 +118,8 @@ TEST(ProducerWindow, comes_back_from_what_was_stored) {
     window.restore(Sequence(3), 2, Offset(30));
     window.restore(Sequence(5), 2, Offset(32));
     window.restore(Sequence(9), 1, Offset(50));
-    window.restore_next(Sequence(20));
-    window.restore_next(Sequence(15));
+    window.skip_to(Sequence(20));
+    window.skip_to(Sequence(15));
     EXPECT_EQ(window.stored(), (Verdicts{stored(3, 4, 30), stored(9, 1, 50)}));
     EXPECT_EQ(window.next(), Sequence(20));
     EXPECT_EQ(window.decided_below(), Sequence(20));
