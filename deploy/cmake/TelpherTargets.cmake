@@ -106,6 +106,14 @@ endfunction()
 #              [EACH] [PROCESSORS n])
 # One GoogleTest program. It is one CTest entry, or with EACH one per test case, for suites whose cases are slow or
 # start processes. DEPENDS names programs of ours that it starts; they are found in TELPHER_BIN_DIR.
+# tests_LABEL builds the tests of one label.
+function(telpher_label name label)
+    if(NOT TARGET tests_${label})
+        add_custom_target(tests_${label})
+    endif()
+    add_dependencies(tests_${label} ${name})
+endfunction()
+
 function(telpher_test)
     cmake_parse_arguments(PARSE_ARGV 0 arg "EACH" "NAME;LABEL;TIMEOUT;PROCESSORS" "SOURCES;LIBS;DEPENDS")
     if(NOT arg_SOURCES)
@@ -119,6 +127,7 @@ function(telpher_test)
     endif()
     add_executable(${arg_NAME} ${arg_SOURCES})
     _telpher_setup(${arg_NAME} pch_test)
+    telpher_label(${arg_NAME} ${arg_LABEL})
     # Tests compare with literals all the time; a narrowing there is checked by the comparison itself.
     target_compile_options(${arg_NAME} PRIVATE -Wno-conversion)
     target_compile_definitions(${arg_NAME} PRIVATE "TELPHER_BIN_DIR=\"${CMAKE_RUNTIME_OUTPUT_DIRECTORY}\""

@@ -27,15 +27,15 @@ const std::string kToken = "\xa0\xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8\xa9\xaa\xab\xac
 
 class VectorsTest : public testing::Test {
 protected:
-    static void SetUpTestSuite() { vectors_ = test::load_vectors(); }
+    static void SetUpTestSuite() { vectors = test::load_vectors(); }
 
     /// The vector is the op with what `fill` sets, and nothing else.
     template <class Message>
     void expect(const std::string& name, v1::Op op, const std::function<void(Message&)>& fill) {
         SCOPED_TRACE(name);
-        ASSERT_TRUE(vectors_.contains(name));
-        const std::string& header = vectors_[name].front();
-        ASSERT_EQ(vectors_[name].size(), 1 + frame::body_frames(op));
+        ASSERT_TRUE(vectors.contains(name));
+        const std::string& header = vectors[name].front();
+        ASSERT_EQ(vectors[name].size(), 1 + frame::body_frames(op));
         EXPECT_EQ(frame::op_of(as_bytes(header)), op);
         Message expected;
         fill(expected);
@@ -45,13 +45,13 @@ protected:
         EXPECT_EQ(frame::encode(op, parsed), header);
     }
 
-    static const std::string& body(const std::string& name, std::size_t index) { return vectors_[name].at(index); }
+    static const std::string& body(const std::string& name, std::size_t index) { return vectors[name].at(index); }
 
 private:
-    static test::Vectors vectors_;
+    static test::Vectors vectors;
 };
 
-test::Vectors VectorsTest::vectors_;
+test::Vectors VectorsTest::vectors;
 
 frame::Numbers runs(const std::vector<frame::Run>& list) {
     frame::Numbers numbers;
