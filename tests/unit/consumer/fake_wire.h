@@ -78,6 +78,12 @@ struct Rig {
     explicit Rig(Subscription::Kind kind = Subscription::Kind::kConsumer, std::uint32_t prefetch = 0)
         : subscription(std::make_shared<Subscription>(Subscription::Options{kind, prefetch, "test"}, clock,
                                                       [this](Subscription&, bool) { woken = true; })) {}
+    /// What is buffered holds on to its subscription, and the other way round, until its owner closes it.
+    ~Rig() {
+        if (subscription) subscription->stop();
+    }
+    Rig(const Rig&) = delete;
+    Rig& operator=(const Rig&) = delete;
 
     void connect(bool restarted = false, std::uint32_t generation = 1, Durability durability = Durability::kFsync) {
         wire = std::make_unique<FakeWire>();
