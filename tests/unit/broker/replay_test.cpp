@@ -29,6 +29,16 @@ protected:
         }
         peer.clear();
     }
+    /// Makes the log roll: messages of about a kilobyte in another queue, by another peer.
+    void make_noise(std::uint64_t count) {
+        other.hello();
+        others = other.open("noise");
+        const std::uint64_t noise = other.open_producer(others);
+        for (std::uint64_t sequence = 0; sequence < count; ++sequence) {
+            other.put(others, noise, sequence, 1, 1000);
+            broker.settle();
+        }
+    }
     void start_again() {
         ASSERT_TRUE(broker.start());
         come();
@@ -36,7 +46,9 @@ protected:
 
     SimBroker broker{1};
     SimPeer peer{broker};
+    SimPeer other{broker};
     std::uint32_t handle = 0;
+    std::uint32_t others = 0;
     std::uint64_t producer = 0;
 };
 
@@ -103,14 +115,7 @@ TEST_F(ReplayTest, ACleanStopIsSeenAsOne) {
 
 TEST_F(ReplayTest, ProducersAreRememberedThroughSnapshots) {
     put(0, 10);
-    SimPeer other(broker);
-    other.hello();
-    const std::uint32_t others = other.open("noise");
-    const std::uint64_t noise = other.open_producer(others);
-    for (std::uint64_t sequence = 0; sequence < 200; ++sequence) {
-        other.put(others, noise, sequence, 1, 1000);
-        broker.settle();
-    }
+    make_noise(200);
     const std::uint32_t sub = peer.attach(handle, 100);
     peer.settle(sub, 1, V::VERDICT_ACK, {0, 10, 1});
     peer.await(v1::OP_SETTLED);
@@ -137,14 +142,7 @@ TEST_F(ReplayTest, RefusalsInALaterSnapshotAreRememberedToo) {
     peer.send(v1::OP_SEAL, seal);
     broker.settle();
     put(10, 5);  // refused
-    SimPeer other(broker);
-    other.hello();
-    const std::uint32_t others = other.open("noise");
-    const std::uint64_t noise = other.open_producer(others);
-    for (std::uint64_t sequence = 0; sequence < 100; ++sequence) {
-        other.put(others, noise, sequence, 1, 1000);
-        broker.settle();
-    }
+    make_noise(100);
     ASSERT_GE(broker.shard().log().segment_count(), 2U);
     for (int restarts = 0; restarts < 2; ++restarts) {
         broker.kill();
