@@ -59,6 +59,7 @@ Result<void> check_sizes(const DaemonOptions& options) {
 Result<void> prepare_dir(const std::string& dir) {
     std::error_code error;
     std::filesystem::create_directories(dir, error);
+    if (error == std::errc::no_space_on_device) return fail(Code::kDiskFull, "cannot make " + dir);
     if (error) return fail(Code::kIo, "cannot make " + dir + ": " + error.message());
     if (::access(dir.c_str(), R_OK | W_OK | X_OK) != 0) return fail(Code::kIo, "cannot write in " + dir);
     return {};

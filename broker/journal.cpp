@@ -15,6 +15,7 @@ constexpr std::size_t kRangesPerRecord = 1500;
 
 void Journal::reserve(std::size_t body_bytes) {
     if (!log_.needs_roll(step_meta_bytes_, body_bytes)) return;
+    reclaim();  // before the roll: what goes now may be the room that it needs
     log_.roll(make_snapshot_());
     dirty_ = true;
 }

@@ -24,7 +24,8 @@ struct ShardSettings {
     /// Kept free in a segment for what one step logs beside its body: a step may return every lease of a session, in
     /// the worst case one range a message. Only tests with small segments make it smaller.
     std::size_t step_meta_bytes = 3 * limits::kMiB;
-    std::uint64_t disk_reserve_bytes = 256 * limits::kMiB;  ///< Less free than this: puts get DISK_FULL.
+    /// Less room than this (free, or in spare segments), or than two segments: puts get DISK_FULL.
+    std::uint64_t disk_reserve_bytes = 256 * limits::kMiB;
 };
 
 }  // namespace telpher::broker

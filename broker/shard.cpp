@@ -11,6 +11,8 @@ namespace telpher::broker {
 namespace {
 
 constexpr auto kMaintainEvery = std::chrono::milliseconds(500);
+/// Room that puts leave for the records of settles, which free it again.
+constexpr std::uint64_t kReserveSegments = 2;
 /// Delivered marks go with the next records; alone only after this long.
 constexpr auto kMarksAfter = std::chrono::milliseconds(200);
 /// Rounds of "admit, commit, deliver" in one cycle: what is left goes on in the next.
@@ -41,6 +43,7 @@ Result<void> Shard::replay(log::LogOptions options) {
     if (!log) return fail(log.error());
     log_ = std::move(*log);
     replay.finish(*log_, started_ + settings_.restart_hold, started_ + settings_.session_lease);
+    if (auto enough = check_room(); !enough) return enough;
     boot_ = replay.boot() + 1;
     recovered_messages_ = replay.messages();
     wire();
@@ -48,10 +51,22 @@ Result<void> Shard::replay(log::LogOptions options) {
     return {};
 }
 
+/// A start that must begin a segment and cannot would serve nobody.
+Result<void> Shard::check_room() const {
+    const auto free = seams_.files.free_bytes(settings_.data_dir);
+    const bool enough = !free || log_->room(*free) >= segment_bytes_;
+    if (enough || !log_->needs_roll(settings_.step_meta_bytes, 0)) return {};
+    return fail(Code::kDiskFull, settings_.data_dir + ": the next segment of the log needs " +
+                                     std::to_string(segment_bytes_) + " bytes, " + std::to_string(*free) + " are free");
+}
+
 void Shard::wire() {
     boot_id_ = seams_.entropy();
     journal_ = std::make_unique<Journal>(*log_, settings_.step_meta_bytes);
-    journal_->on_snapshot([this] { return make_snapshot(catalog_, boot_); });
+    journal_->on_snapshot([this] {
+        disk_due_ = true;
+        return make_snapshot(catalog_, boot_);
+    });
     core_ = std::make_unique<Core>(Core{.settings = settings_,
                                         .transport = seams_.transport,
                                         .log = *log_,
@@ -215,6 +230,7 @@ void Shard::run_timers() {
         if (HostedQueue* queue = catalog_.find(id)) gets_->run_timers(*queue);
     }
     if (core_->now >= maintain_at_) maintain();
+    if (std::exchange(disk_due_, false)) look_at_disk();  // a segment was begun
 }
 
 void Shard::maintain() {
@@ -234,9 +250,14 @@ void Shard::maintain() {
         if (!queue->producers.empty()) puts_->expire(*queue);
         if (queue->queue.waiters() > 0) catalog_.touch(*queue);  // a ROOM may have run out of patience
     }
-    const auto free = seams_.files.free_bytes(settings_.data_dir);
-    core_->disk_full = free && *free < settings_.disk_reserve_bytes;
+    look_at_disk();
     journal_->reclaim();
+}
+
+void Shard::look_at_disk() {
+    const auto free = seams_.files.free_bytes(settings_.data_dir);
+    const std::uint64_t reserve = std::max(settings_.disk_reserve_bytes, kReserveSegments * segment_bytes_);
+    core_->disk_full = free && log_->room(*free) < reserve;
 }
 
 void Shard::lost_connection(PeerId peer) {
@@ -274,6 +295,8 @@ void Shard::finish() {
     journal_->end();
     journal_->flush();
 }
+
+bool Shard::disk_full() const { return core_->disk_full; }
 
 std::optional<Error> Shard::failed() const { return failed_; }
 

@@ -51,6 +51,8 @@ public:
 
     [[nodiscard]] log::Log& log() { return *log_; }
     [[nodiscard]] std::optional<Error> failed() const;
+    /// Puts to queues that are not in memory only are refused for want of room.
+    [[nodiscard]] bool disk_full() const;
     [[nodiscard]] std::uint64_t recovered_messages() const { return recovered_messages_; }
     [[nodiscard]] std::uint64_t boot() const { return boot_; }
     [[nodiscard]] std::size_t queue_count() const { return catalog_.size(); }
@@ -76,6 +78,8 @@ private:
     void log_marks(bool now);
     void allow_marked(QueueId id, Offset end);
     void maintain();
+    void look_at_disk();
+    [[nodiscard]] Result<void> check_room() const;
     void fail_all(const Error& error);
 
     ShardSettings settings_;
@@ -94,6 +98,7 @@ private:
     std::unique_ptr<QueueDesk> queues_;
 
     std::uint64_t segment_bytes_ = 0;
+    bool disk_due_ = false;  // look at the disk in this cycle
     std::uint64_t boot_ = 0;
     std::uint64_t boot_id_ = 0;
     std::uint64_t recovered_messages_ = 0;

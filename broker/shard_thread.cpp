@@ -1,6 +1,7 @@
 #include "broker/shard_thread.h"
 
 #include <malloc.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <climits>
@@ -64,6 +65,7 @@ void ShardThread::run() {
         const Instant now = clock_.now();
         router_->tick(now);
         work_since_trim_ += shard_->do_work(now);  // sleep() looks again
+        tell_of_disk();
         if (shard_->failed() && !told) {
             told = true;
             on_failed_();
@@ -71,6 +73,16 @@ void ShardThread::run() {
         sleep();
     }
     drain();
+}
+
+void ShardThread::tell_of_disk() {
+    if (std::exchange(disk_full_, shard_->disk_full()) != disk_full_) {
+        spdlog::warn(disk_full_ ? "little room left on the disk: puts get E_DISK_FULL" : "there is room on the disk again");
+    }
+    if (std::exchange(waits_for_room_, shard_->log().waits_for_room()) != waits_for_room_) {
+        spdlog::warn(waits_for_room_ ? "no room on the disk for the log: nothing is confirmed until there is"
+                                     : "the log goes on");
+    }
 }
 
 void ShardThread::sleep() {

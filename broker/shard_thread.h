@@ -45,6 +45,7 @@ private:
     void run();
     void run_commits();
     void sleep();
+    void tell_of_disk();
     void give_memory_back();
     void drain();
     void cycle_until(const std::function<bool()>& done, Instant deadline);
@@ -59,7 +60,9 @@ private:
     std::atomic<bool> commits_stopping_{false};
     std::unique_ptr<Router> router_;
     std::unique_ptr<Shard> shard_;
-    std::size_t work_since_trim_ = 0;  // of the shard thread
+    std::size_t work_since_trim_ = 0;  // of the shard thread, as the two below: what was logged last
+    bool disk_full_ = false;
+    bool waits_for_room_ = false;
     std::thread thread_;
     std::thread commit_thread_;
 };

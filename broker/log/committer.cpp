@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 
 #include "broker/log/segment_reader.h"
@@ -11,6 +12,8 @@ namespace telpher::log {
 namespace {
 
 constexpr std::array<std::byte, kRecordAlign> kPadding{};
+/// Without room for a segment it is tried again after this.
+constexpr std::chrono::microseconds kRoomPause = std::chrono::milliseconds(100);
 
 std::uint64_t item_bytes(const Item& item) { return record_bytes(item.record.meta.size(), item.record.body.size()); }
 
@@ -45,6 +48,10 @@ void LogCommitter::wait(int timeout_ms) {
     }
     const bool busy = next_item_ < job_.size() || shared_.jobs.peek() != nullptr;
     if (shared_.stopping.load(std::memory_order_acquire)) return;
+    if (shared_.waits_for_room.load(std::memory_order_relaxed)) {
+        shared_.arrived.wait(kRoomPause.count());
+        return;
+    }
     if (busy && !shared_.failed.load(std::memory_order_acquire)) return;
     shared_.arrived.wait(timeout_ms < 0 ? -1 : std::int64_t{timeout_ms} * 1000);
 }
@@ -75,7 +82,9 @@ Result<std::size_t> LogCommitter::work() {
         return 0;
     }
     if (first->opens_segment) {
-        if (auto done = start_segment(*first); !done) return fail(done.error());
+        const auto started = start_segment(*first);
+        if (!started) return fail(started.error());
+        if (!*started) return 0;
     }
     gather();
     if (auto done = write_group(); !done) return fail(done.error());
@@ -110,19 +119,25 @@ Result<void> LogCommitter::drop_segments() {
     return {};
 }
 
-Result<void> LogCommitter::start_segment(const Item& opening) {
+Result<bool> LogCommitter::start_segment(const Item& opening) {
     TELPHER_CHECK(opening.segment == next_segment_);
     // Every earlier record is committed: each group ends before an opening one. So a segment's name proves its
     // predecessors.
     TELPHER_CHECK(shared_.committed_lsn.load(std::memory_order_relaxed) + 1 == opening.lsn.value());
     auto segment = pool_.start(opening.segment, opening.lsn, opening.capacity);
     if (!segment) return fail(segment.error());
-    segment_ = std::move(*segment);
+    const bool made = segment->has_value();
+    shared_.waits_for_room.store(!made, std::memory_order_relaxed);
+    if (!made) {
+        publish_counts();  // spares may have gone
+        return false;
+    }
+    segment_ = std::move(**segment);
     end_ = kSegmentHeaderBytes;
     next_segment_ += 1;
     segments_ += 1;
     publish_counts();
-    return {};
+    return true;
 }
 
 void LogCommitter::gather() {
@@ -209,6 +224,7 @@ void LogCommitter::publish_failure(const Error& error) {
 }
 
 void LogCommitter::publish_counts() {
+    shared_.next_segment.store(next_segment_.value(), std::memory_order_relaxed);
     shared_.segments.store(segments_, std::memory_order_relaxed);
     shared_.spares.store(pool_.spares(), std::memory_order_relaxed);
 }

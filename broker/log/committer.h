@@ -41,7 +41,8 @@ private:
 
     Result<std::size_t> work();
     Result<void> drop_segments();
-    Result<void> start_segment(const Item& opening);
+    /// False: there is no room for it yet.
+    Result<bool> start_segment(const Item& opening);
     void gather();
     Result<void> write_group();
     /// Header, meta and the padding before them go to `scratch_`; bodies are written from where they are.

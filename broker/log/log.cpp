@@ -104,6 +104,17 @@ public:
     [[nodiscard]] std::size_t segment_count() const override {
         return shared_.segments.load(std::memory_order_relaxed) + shared_.spares.load(std::memory_order_relaxed);
     }
+    [[nodiscard]] std::uint64_t room(std::uint64_t free_bytes) const override {
+        const std::uint64_t made_below = shared_.next_segment.load(std::memory_order_relaxed);
+        std::uint64_t wanted = 0;
+        for (auto at = segments_.rbegin(); at != segments_.rend() && at->number.value() >= made_below; ++at)
+            wanted += at->capacity;
+        const std::uint64_t spares = shared_.spares.load(std::memory_order_relaxed) * options_.segment_bytes;
+        return free_bytes + spares - std::min(wanted, free_bytes + spares);
+    }
+    [[nodiscard]] bool waits_for_room() const override {
+        return shared_.waits_for_room.load(std::memory_order_relaxed);
+    }
     [[nodiscard]] bool has_spare() const override { return shared_.spares.load(std::memory_order_relaxed) > 0; }
     [[nodiscard]] std::uint64_t commits() const override { return shared_.commits.load(std::memory_order_relaxed); }
 

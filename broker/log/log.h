@@ -155,6 +155,11 @@ public:
     virtual std::size_t reclaim() = 0;
     /// Segments on disk, with spares; bytes = segments * segment_bytes.
     [[nodiscard]] virtual std::size_t segment_count() const = 0;
+    /// What the log can still grow by when its disk has `free_bytes` free: spares are room too, and segments that are
+    /// begun but not made yet will take theirs.
+    [[nodiscard]] virtual std::uint64_t room(std::uint64_t free_bytes) const = 0;
+    /// The disk has no room for the next segment: nothing is written until there is. Not a failure.
+    [[nodiscard]] virtual bool waits_for_room() const = 0;
     /// The next segment's file is there already: the next roll takes no room on the disk.
     [[nodiscard]] virtual bool has_spare() const = 0;
     /// Commit groups synced since the start, one fdatasync each.

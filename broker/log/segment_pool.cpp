@@ -14,10 +14,15 @@ constexpr std::size_t kFillStepBytes = limits::kMiB;
 
 }  // namespace
 
-Result<OpenSegment> SegmentPool::start(SegmentId number, Lsn first_lsn, std::uint64_t capacity) {
+Result<std::optional<OpenSegment>> SegmentPool::start(SegmentId number, Lsn first_lsn, std::uint64_t capacity) {
     const std::string path = join_path(options_.dir, file_name(number, kTemporarySuffix));
     const bool recycle = capacity == options_.segment_bytes && !spares_.empty();
     auto file = recycle ? take_spare(path) : create(path, capacity);
+    if (!file && !recycle && file.error().code() == Code::kDiskFull) {
+        // Spares of another size only take the room.
+        if (auto done = remove_spares(); !done) return fail(done.error());
+        return std::nullopt;
+    }
     if (!file) return fail(file.error());
     OpenSegment segment{std::move(*file), {}};
     segment.header.shard = options_.shard;
@@ -34,7 +39,7 @@ Result<OpenSegment> SegmentPool::start(SegmentId number, Lsn first_lsn, std::uin
     const std::string name = join_path(options_.dir, file_name(number, kSegmentSuffix));
     if (auto done = files_.rename(path, name); !done) return fail(done.error());
     if (auto done = files_.sync_dir(options_.dir); !done) return fail(done.error());
-    return segment;
+    return {std::move(segment)};
 }
 
 Result<std::unique_ptr<File>> SegmentPool::take_spare(const std::string& path) {
@@ -46,6 +51,8 @@ Result<std::unique_ptr<File>> SegmentPool::take_spare(const std::string& path) {
 }
 
 Result<std::unique_ptr<File>> SegmentPool::create(const std::string& path, std::uint64_t capacity) {
+    const auto free = files_.free_bytes(options_.dir);
+    if (free && *free < capacity) return fail(Code::kDiskFull, path);  // not worth the try
     auto file = files_.create(path);
     if (!file) return file;
     if (auto done = (*file)->allocate(capacity); !done) {
@@ -63,6 +70,14 @@ Result<void> SegmentPool::drop(SegmentId number, std::uint64_t capacity) {
     const std::string name = file_name(number, kSpareSuffix);
     if (auto done = files_.rename(path, join_path(options_.dir, name)); !done) return done;
     spares_.push_front(name);  // in front of one that is still being filled
+    return {};
+}
+
+Result<void> SegmentPool::remove_spares() {
+    filling_.reset();
+    for (; !spares_.empty(); spares_.pop_front()) {
+        if (auto done = files_.remove(join_path(options_.dir, spares_.front())); !done) return done;
+    }
     return {};
 }
 

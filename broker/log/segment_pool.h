@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "broker/log/file.h"
@@ -39,8 +40,9 @@ public:
     SegmentPool(FileSystem& files, PoolOptions options, std::deque<std::string> spares)
         : files_(files), options_(std::move(options)), random_(options_.salt_seed), spares_(std::move(spares)) {}
 
-    /// Makes segment `number`, of `capacity` bytes, ready for records; durable, name and all. kDiskFull, kIo.
-    Result<OpenSegment> start(SegmentId number, Lsn first_lsn, std::uint64_t capacity);
+    /// Makes segment `number`, of `capacity` bytes, ready for records; durable, name and all. Nothing if the disk has
+    /// no room for it: nothing has changed, try again. kIo, and kDiskFull after the room was reserved, are final.
+    Result<std::optional<OpenSegment>> start(SegmentId number, Lsn first_lsn, std::uint64_t capacity);
     /// Drops a segment: it becomes a spare or goes. The caller syncs the folder with finish_drops().
     Result<void> drop(SegmentId number, std::uint64_t capacity);
     Result<void> finish_drops();
@@ -53,6 +55,7 @@ public:
 private:
     Result<std::unique_ptr<File>> take_spare(const std::string& path);
     Result<std::unique_ptr<File>> create(const std::string& path, std::uint64_t capacity);
+    Result<void> remove_spares();
     Result<void> begin_filling(SegmentId next);
 
     FileSystem& files_;

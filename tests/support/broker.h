@@ -16,6 +16,7 @@ namespace telpher::test {
 struct BrokerOptions {
     std::vector<std::string> args;  ///< Added to --data-dir and --listen.
     std::optional<ProcessOptions::Descriptors> descriptors;
+    std::filesystem::path data_dir = {};  ///< Empty: in the test's own folder.
 };
 
 class Broker {
@@ -30,7 +31,9 @@ public:
     [[nodiscard]] std::string tcp() const { return "tcp://127.0.0.1:" + std::to_string(port_); }
     [[nodiscard]] std::string ipc() const { return "ipc://" + (dir_.path() / "b.sock").string(); }
     [[nodiscard]] std::uint16_t port() const { return port_; }
-    [[nodiscard]] std::filesystem::path data_dir() const { return dir_.path() / "data"; }
+    [[nodiscard]] std::filesystem::path data_dir() const {
+        return options_.data_dir.empty() ? dir_.path() / "data" : options_.data_dir;
+    }
     [[nodiscard]] const std::filesystem::path& dir() const { return dir_.path(); }
     /// The command line: what a second daemon on the same folder and addresses would be started with.
     [[nodiscard]] std::vector<std::string> args() const;

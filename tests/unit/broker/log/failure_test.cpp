@@ -46,22 +46,48 @@ TEST_F(FailureTest, AFailedWriteConfirmsNothing) {
     EXPECT_EQ(log_->committed_lsn(), Lsn(2));
 }
 
-TEST_F(FailureTest, AFullDiskAtARollNamesItself) {
+TEST_F(FailureTest, ARollWaitsForRoomAndNothingIsLost) {
     LogOptions without_spares = options();
     without_spares.spare_segments_max = 0;
     ASSERT_TRUE(open(without_spares));
     commit(batch("before"));
     while (!log_->needs_roll(4, 1000)) commit(batch(std::string(1000, 'f')));
     const Lsn committed = log_->committed_lsn();
+    files_.fail_nth(Files::Op::kAllocate, 1, Code::kDiskFull);
     append(batch(std::string(1000, 'n')));
     EXPECT_TRUE(log_->flush());
-    files_.fail_nth(Files::Op::kAllocate, 1, Code::kDiskFull);
     EXPECT_EQ(log_->committer().do_work(), 0U);
-    ASSERT_TRUE(log_->failed());
-    EXPECT_EQ(log_->failed()->code(), Code::kDiskFull);
+    EXPECT_TRUE(log_->waits_for_room());
+    EXPECT_FALSE(log_->failed());
+    EXPECT_EQ(log_->committed_lsn(), committed);
+    files_.set_free_bytes(kTestSegmentBytes - 1);
+    const auto created = files_.count(Files::Op::kCreate);
+    EXPECT_EQ(log_->committer().do_work(), 0U);
+    EXPECT_EQ(files_.count(Files::Op::kCreate), created) << "not tried while it cannot succeed";
+    files_.set_free_bytes(kTestSegmentBytes);
+    commit();
+    EXPECT_FALSE(log_->waits_for_room());
+    EXPECT_EQ(log_->committed_lsn(), log_->last_lsn());
     crash();
     must_open();
-    EXPECT_EQ(log_->committed_lsn(), committed) << "the half-made segment is gone";
+    EXPECT_EQ(replayed_.back().body, std::string(1000, 'n'));
+}
+
+TEST_F(FailureTest, ACrashWhileWaitingForRoomLeavesNothingHalfMade) {
+    must_open();
+    commit(batch("before"));
+    while (!log_->needs_roll(4, 1000)) append(batch(std::string(1000, 'f')));
+    log_->flush();
+    while (log_->committed_lsn() < log_->last_lsn()) log_->committer().do_work();
+    const Lsn committed = log_->committed_lsn();
+    files_.set_free_bytes(0);
+    append(batch(std::string(1000, 'n')));
+    EXPECT_TRUE(log_->flush());
+    EXPECT_EQ(log_->committer().do_work(), 0U);
+    ASSERT_TRUE(log_->waits_for_room());
+    crash();
+    must_open();
+    EXPECT_EQ(log_->committed_lsn(), committed);
 }
 
 TEST_F(FailureTest, EveryStepOfAStartCanFailAndBeTriedAgain) {

@@ -211,6 +211,46 @@ TEST_F(ReclaimTest, ASpareIsPreparedWhenIdle) {
     EXPECT_EQ(files_.count(Files::Op::kCreate), created);
 }
 
+TEST_F(ReclaimTest, SparesAreRoomAndSegmentsNotMadeYetTakeIt) {
+    must_open();
+    fill_to(SegmentId(4));
+    const std::uint64_t spares_before = log_->room(0) / kTestSegmentBytes;
+    ASSERT_EQ(log_->reclaim(), 3U);
+    commit();
+    EXPECT_EQ(log_->room(0), 2 * kTestSegmentBytes) << "had " << spares_before;
+    EXPECT_EQ(log_->room(5), 2 * kTestSegmentBytes + 5);
+    while (!log_->needs_roll(4, 1000)) commit(batch(std::string(1000, 'f')));
+    log_->roll({snapshot()});
+    EXPECT_EQ(log_->room(5), kTestSegmentBytes + 5) << "begun, not made";
+    commit();
+    EXPECT_EQ(log_->room(5), kTestSegmentBytes + 5) << "made of a spare";
+    files_.set_free_bytes(0);
+    for (int i = 0; i < 2; ++i) {  // the next takes the last spare, the one after finds none
+        while (!log_->needs_roll(4, 1000)) commit(batch(std::string(1000, 'f')));
+        log_->roll({snapshot()});
+        commit();
+    }
+    EXPECT_TRUE(log_->waits_for_room());
+    EXPECT_EQ(log_->room(0), 0U);
+}
+
+TEST_F(ReclaimTest, SparesOfTheUsualSizeGiveWayToASegmentThatIsLarger) {
+    must_open();
+    fill_to(SegmentId(3));
+    ASSERT_EQ(log_->reclaim(), 2U);
+    commit();
+    ASSERT_TRUE(log_->has_spare());
+    files_.set_free_bytes(0);
+    log_->roll({snapshot(std::string(kTestSegmentBytes, 's'))});
+    EXPECT_TRUE(log_->flush());
+    EXPECT_EQ(log_->committer().do_work(), 0U);
+    EXPECT_EQ(files_ending(".spare"), 0U);
+    files_.set_free_bytes(1ULL << 30);
+    commit();
+    EXPECT_FALSE(log_->waits_for_room());
+    EXPECT_EQ(log_->committed_lsn(), log_->last_lsn());
+}
+
 TEST_F(ReclaimTest, NoRoomForASpareIsNoFailure) {
     must_open();
     while (append(batch(std::string(1000, 'f'))).lsn < Lsn(10)) {
