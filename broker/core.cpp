@@ -4,6 +4,17 @@
 #include "proto/frame.h"
 
 namespace telpher::broker {
+namespace {
+
+v1::Error message_of(const Error& error) {
+    v1::Error message;
+    message.set_code(static_cast<std::uint32_t>(error.code()));
+    message.set_detail(error.detail());
+    message.set_retryable(info(error.code()).retryable);
+    return message;
+}
+
+}  // namespace
 
 void Core::send(PeerId peer, v1::Op op, const google::protobuf::MessageLite& message, std::span<const Slice> bodies) {
     switch (transport.send(peer, frame::encode(op, message), bodies)) {
@@ -24,17 +35,19 @@ void Core::send(const Session& session, v1::Op op, const google::protobuf::Messa
 }
 
 void Core::refuse(PeerId peer, std::uint64_t req, const Error& error) {
-    const CodeInfo& row = info(error.code());
-    v1::Error message;
+    v1::Error message = message_of(error);
     message.set_req(req);
-    message.set_code(static_cast<std::uint32_t>(error.code()));
-    message.set_detail(error.detail());
-    message.set_retryable(row.retryable);
     send(peer, v1::OP_ERROR, message);
-    if (row.fatal) {
+    if (info(error.code()).fatal) {
         transport.kick(peer);
         dead.push_back(peer);
     }
+}
+
+void Core::refuse_handle(PeerId peer, HandleId handle, const Error& error) {
+    v1::Error message = message_of(error);
+    message.set_handle(handle.value());
+    send(peer, v1::OP_ERROR, message);
 }
 
 void Core::ok(const Session& session, std::uint64_t req) {

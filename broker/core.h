@@ -47,6 +47,8 @@ struct Core {
               std::span<const Slice> bodies = {});
     /// ERROR for request `req` (0: none); a fatal code also kicks the peer.
     void refuse(PeerId peer, std::uint64_t req, const Error& error);
+    /// ERROR: the queue of this handle is gone.
+    void refuse_handle(PeerId peer, HandleId handle, const Error& error);
     void ok(const Session& session, std::uint64_t req);
     /// Answers `req` with OK once everything logged so far is committed (if the connection is still the same).
     void ok_when_committed(const Session& session, std::uint64_t req);

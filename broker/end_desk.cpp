@@ -141,12 +141,15 @@ void EndDesk::connection_over(const Session& session) {
 }
 
 void EndDesk::queue_removed(HostedQueue& queue) {
-    for (const Joiner& joiner : queue.joiners) {
-        if (const Session* session = core_.sessions.find(joiner.session)) {
-            core_.refuse(session->peer, joiner.req, Error(Code::kNotFound, "queue " + queue.name + " was removed"));
-        }
-    }
+    const Error why(Code::kNotFound, "queue " + queue.name + " was removed");
+    const auto refuse = [&](SessionId id, std::uint64_t req) {
+        const Session* session = core_.sessions.find(id);
+        if (session != nullptr && session->connected) core_.refuse(session->peer, req, why);
+    };
+    for (const Joiner& joiner : queue.joiners) refuse(joiner.session, joiner.req);
+    for (const auto& [id, req] : queue.sealers) refuse(id, req);
     queue.joiners.clear();
+    queue.sealers.clear();
 }
 
 }  // namespace telpher::broker

@@ -351,10 +351,7 @@ void GetDesk::session_over(const Session& session) {
 void GetDesk::queue_removed(HostedQueue& queue) {
     for (const std::uint32_t number : queue.subscriptions) {
         const Subscription& subscription = subscriptions_.at(number);
-        if (Session* session = core_.sessions.find(subscription.session)) {
-            std::erase(session->subscriptions, number);
-            core_.refuse(session->peer, 0, Error(Code::kNotFound, "queue " + queue.name + " was removed"));
-        }
+        if (Session* session = core_.sessions.find(subscription.session)) std::erase(session->subscriptions, number);
         by_consumer_.erase(subscription.consumer);
         subscriptions_.erase(number);
     }

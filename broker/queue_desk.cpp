@@ -152,7 +152,7 @@ Result<void> QueueDesk::remove(HostedQueue& queue, bool force) {
     puts_.queue_removed(queue);
     gets_.queue_removed(queue);
     ends_.queue_removed(queue);
-    // Handles stay: they name a queue that is not there any more, and what comes on them is refused.
+    tell_removed(queue);
     queue.queue.purge();
     core_.account(queue);
     log::v1::QueueMeta change;
@@ -160,6 +160,16 @@ Result<void> QueueDesk::remove(HostedQueue& queue, bool force) {
     core_.journal.queue_changed(queue.id, change);
     core_.catalog.remove(queue.id);
     return {};
+}
+
+// Handles stay: they name a queue that is not there any more, and what comes on them is refused.
+void QueueDesk::tell_removed(const HostedQueue& queue) {
+    const Error why(Code::kNotFound, "queue " + queue.name + " was removed");
+    core_.sessions.for_each([&](Session& session) {
+        for (const auto& [id, handle] : session.handles) {
+            if (session.connected && handle.queue == queue.id) core_.refuse_handle(session.peer, id, why);
+        }
+    });
 }
 
 void QueueDesk::list(Session& session, const v1::List& request) {

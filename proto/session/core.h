@@ -103,6 +103,7 @@ private:
     void on_goodbye(const v1::Goodbye& goodbye);
     Result<void> on_answer(const Frame& frame, std::uint64_t req);
     Result<void> on_error(const v1::Error& error);
+    void queue_gone(HandleId handle, const Error& error);
     Result<void> on_handle(const Frame& frame, HandleId handle);
     void raise_put_limit(std::uint64_t limit);
 
@@ -112,6 +113,7 @@ private:
     void connect_part(QueueLink& link, Part& part);
     void fail_link(const std::shared_ptr<QueueLink>& link, const Error& error);
     void close_if_idle(const std::shared_ptr<QueueLink>& link);
+    void close_handle(const QueueLink& link);
     void send_calls(const QueueLink* link);
     void finish_call(Requests::CallId id, const Result<const Frame*>& answer);
     void expire_calls();

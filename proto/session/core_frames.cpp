@@ -90,6 +90,10 @@ Result<void> Core::on_answer(const Frame& frame, std::uint64_t req) {
 Result<void> Core::on_error(const v1::Error& error) {
     const auto code = static_cast<Code>(error.code());
     if (error.retry_after_ms() != 0) retry_after_ = std::chrono::milliseconds{error.retry_after_ms()};
+    if (error.handle() != 0) {
+        queue_gone(HandleId(error.handle()), Error(code, error.detail()));
+        return {};
+    }
     if (error.req() == 0) {
         // A producer that the broker has forgotten learns of it when it is opened again.
         if (connection_.up() && !info(code).fatal && code != Code::kUnknownProducer) {
@@ -109,6 +113,15 @@ Result<void> Core::on_error(const v1::Error& error) {
         finish_call(match.call, refused);
     }
     return {};
+}
+
+/// The queue was removed: nobody can use it any more, though another one of that name may be made.
+void Core::queue_gone(HandleId handle, const Error& error) {
+    const auto found = handles_.find(handle);
+    if (found == handles_.end()) return;  // closed a moment ago
+    const auto link = found->second;
+    close_handle(*link);
+    fail_link(link, error);
 }
 
 Result<void> Core::on_handle(const Frame& frame, HandleId handle) {

@@ -83,13 +83,17 @@ void Core::close_if_idle(const std::shared_ptr<QueueLink>& link) {
     }
     if (link->open()) {
         for (const auto& part : link->parts_) part->on_close();
-        v1::Close request;
-        request.set_epoch(epoch().value());
-        request.set_handle(link->handle().value());
-        send(v1::OP_CLOSE, request, {});
-        handles_.erase(link->handle());
+        close_handle(*link);
     }
     fail_link(link, Error(Code::kStopped, "the queue was closed"));
+}
+
+void Core::close_handle(const QueueLink& link) {
+    v1::Close request;
+    request.set_epoch(epoch().value());
+    request.set_handle(link.handle().value());
+    send(v1::OP_CLOSE, request, {});
+    handles_.erase(link.handle());
 }
 
 // --- parts ---

@@ -198,6 +198,10 @@ TEST_F(QueueDeskTest, RemovalNeedsForceWhileThereIsWork) {
     join.set_req(peer.request());
     join.set_handle(handle);
     peer.send(v1::OP_JOIN, join);
+    v1::Seal seal;  // waits behind the parked put
+    seal.set_req(peer.request());
+    seal.set_handle(handle);
+    peer.send(v1::OP_SEAL, seal);
     peer.await(v1::OP_DELIVER);
     change(C::WHAT_REMOVE, "q");
     EXPECT_EQ(peer.refused(), Code::kBusy);
@@ -205,8 +209,16 @@ TEST_F(QueueDeskTest, RemovalNeedsForceWhileThereIsWork) {
     EXPECT_EQ(peer.await<v1::Ok>(v1::OP_OK).req(), req);
     const auto refused = runs_of(peer.await<v1::Confirm>(v1::OP_CONFIRM).refused());
     EXPECT_EQ(refused, (std::vector<frame::Run>{{1, 2, static_cast<std::uint64_t>(Code::kNotFound)}}));
-    EXPECT_EQ(peer.refused(), Code::kNotFound);  // of the attachment
-    EXPECT_EQ(peer.refused(), Code::kNotFound);  // of the join
+    const auto of_join = peer.await<v1::Error>(v1::OP_ERROR);
+    EXPECT_EQ(of_join.req(), join.req());
+    EXPECT_EQ(static_cast<Code>(of_join.code()), Code::kNotFound);
+    const auto of_seal = peer.await<v1::Error>(v1::OP_ERROR);
+    EXPECT_EQ(of_seal.req(), seal.req());
+    EXPECT_EQ(static_cast<Code>(of_seal.code()), Code::kNotFound);
+    const auto of_handle = peer.await<v1::Error>(v1::OP_ERROR);
+    EXPECT_EQ(of_handle.handle(), handle);
+    EXPECT_EQ(of_handle.req(), 0U);
+    EXPECT_EQ(static_cast<Code>(of_handle.code()), Code::kNotFound);
     EXPECT_EQ(broker.shard().queue_count(), 0U);
 }
 

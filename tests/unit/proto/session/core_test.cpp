@@ -225,6 +225,28 @@ TEST_F(CoreTest, AQueueThatIsGoneFailsItsParts) {
     EXPECT_TRUE(ended_[0].starts_with(info(Code::kNotFound).name));
 }
 
+TEST_F(CoreTest, AQueueThatIsRemovedFailsItsPartsAndCalls) {
+    greet(hello_ok());
+    const auto link = open_queue("jobs", 3);
+    const auto neighbour = add_part(open_queue("others", 4));
+    const auto part = add_part(link);
+    call(v1::OP_SEAL, link);
+    net_.take();
+    v1::Error error;
+    error.set_handle(3);
+    error.set_code(static_cast<std::uint32_t>(Code::kNotFound));
+    net_.send(v1::OP_ERROR, error);
+    work();
+    EXPECT_EQ(part->told.back(), "failed " + std::string(info(Code::kNotFound).name));
+    EXPECT_EQ(neighbour->told.back(), "connected 4");
+    ASSERT_EQ(ended_.size(), 1U);
+    EXPECT_TRUE(ended_[0].starts_with(info(Code::kNotFound).name));
+    EXPECT_EQ(expect<v1::Close>(v1::OP_CLOSE).handle(), 3U);
+    net_.send(v1::OP_ERROR, error);  // crossed the CLOSE
+    work();
+    EXPECT_FALSE(net_.take());
+}
+
 TEST_F(CoreTest, AQueueThatCannotBeOpenedNowIsTriedAgain) {
     greet(hello_ok());
     const auto part = add_part(open_queue("jobs", 3));
