@@ -5,27 +5,14 @@
 
 #include "broker/daemon.h"
 #include "broker/offline.h"
-#include "proto/base/units.h"
+#include "proto/base/standard_descriptors.h"
+#include "proto/command/value_flags.h"
 #include "proto/version.h"
 
 namespace {
 
 using telpher::broker::DaemonOptions;
 using telpher::broker::OfflineOptions;
-
-constexpr int kExitUsage = 64;
-
-void add_size(CLI::App& app, const std::string& name, std::uint64_t& value, const std::string& help) {
-    app.add_option_function<std::string>(
-           name,
-           [&value](const std::string& text) {
-               const auto size = telpher::parse_size(text);
-               if (!size) throw CLI::ValidationError(size.error().message());
-               value = *size;
-           },
-           help)
-        ->type_name("SIZE");
-}
 
 void add_daemon_flags(CLI::App& app, DaemonOptions& options) {
     app.add_option("--data-dir", options.data_dir, "Where the log lies")->capture_default_str();
@@ -36,16 +23,21 @@ void add_daemon_flags(CLI::App& app, DaemonOptions& options) {
     app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error")
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
         ->capture_default_str();
-    app.add_option("--connections-max", options.connections_max, "Connections at most")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str();
-    add_size(app, "--message-size", options.message_bytes, "Largest message, up to 16MiB (default 1MiB)");
-    add_size(app, "--segment-bytes", options.segment_bytes, "Size of a log segment (default 64MiB)");
-    add_size(app, "--cache-bytes", options.cache_bytes, "Recent batches kept in memory (default 64MiB)");
-    add_size(app, "--disk-reserve", options.disk_reserve_bytes,
+    telpher::command::add_count(app, "--connections-max", {1, 1'000'000}, options.connections_max,
+                                "Connections at most (default 10000)");
+    const auto add_size = [&](const char* name, std::uint64_t& value, const char* help) {
+        telpher::command::add_size(
+            app, name, [&value](std::uint64_t size) { value = size; }, help);
+    };
+    add_size("--message-size", options.message_bytes, "Largest message, up to 16MiB (default 1MiB)");
+    add_size("--segment-bytes", options.segment_bytes, "Size of a log segment (default 64MiB)");
+    add_size("--cache-bytes", options.cache_bytes, "Recent batches kept in memory (default 64MiB)");
+    add_size("--disk-reserve", options.disk_reserve_bytes,
              "Less free disk than this refuses puts (default 256MiB)");
     const auto add_ms = [&](const char* name, std::uint64_t& value, const char* help) {
-        app.add_option(name, value, help)->check(CLI::Range(1, 3'600'000))->capture_default_str();
+        telpher::command::add_count(app, name, {1, 3'600'000}, value, help)
+            ->default_str(std::to_string(value))
+            ->type_name("MS");
     };
     add_ms("--heartbeat-ms", options.heartbeat_ms, "Clients send something this often");
     add_ms("--session-lease-ms", options.session_lease_ms, "Silence that ends a session");
@@ -58,6 +50,7 @@ void add_daemon_flags(CLI::App& app, DaemonOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    telpher::fill_standard_descriptors();
     CLI::App app{"Telpher's broker: bounded, durable queues between processes"};
     app.set_version_flag(
         "--version", "telpherd " + std::string(telpher::kVersion) + " (" + std::string(telpher::kGitRevision) + ")");
@@ -74,7 +67,10 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : kExitUsage;
+        if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);  // --help
+        const telpher::Error usage(telpher::Code::kUsage, error.what());
+        std::fprintf(stderr, "telpherd: %s: --help shows how\n", usage.message().c_str());
+        return telpher::broker::exit_status(usage.code());
     }
     if (dump->parsed()) return telpher::broker::dump(offline);
     if (fsck->parsed()) return telpher::broker::fsck(offline);

@@ -12,6 +12,7 @@
 #include "proto/command/exit.h"
 #include "proto/command/output.h"
 #include "proto/command/queue_flags.h"
+#include "proto/command/value_flags.h"
 #include "proto/version.h"
 
 namespace telpher::cli {
@@ -82,16 +83,14 @@ void add_bench_command(Program& program) {
     const auto flags = std::make_shared<BenchFlags>();
     app->add_option("WHAT", flags->what, "throughput (default) or latency (put to handler, beside bare ZeroMQ)")
         ->check(CLI::IsMember({"throughput", "latency"}).description(""));
-    app->add_option("--messages", flags->messages, "Messages a run (default 1000000; latency 20000)")
-        ->check(CLI::PositiveNumber.description(""));
+    command::add_count(*app, "--messages", {}, flags->messages, "Messages a run (default 1000000; latency 20000)");
     command::add_size(
         *app, "--size", [flags](std::uint64_t size) { flags->size = size; }, "Bytes of a message (default 100)");
     app->add_option("--durability", flags->durability, "fsync (default), async or memory; latency always uses memory")
         ->transform(CLI::CheckedTransformer(durabilities).description(""))
         ->type_name("D");
-    app->add_option("--queue-maxsize", flags->maxsize, "Bound of the queue (default 1000000)")
-        ->check(CLI::PositiveNumber.description(""));
-    app->add_option("--runs", flags->runs, "How often (default 5)")->check(CLI::PositiveNumber.description(""));
+    command::add_count(*app, "--queue-maxsize", {}, flags->maxsize, "Bound of the queue (default 1000000)");
+    command::add_count(*app, "--runs", {}, flags->runs, "How often (default 5)");
     app->add_option("--role", flags->role)->group("");
     app->add_option("--queue", flags->queue)->group("");
     program.on(*app, [flags, &program] { return bench(*flags, program.globals()); });

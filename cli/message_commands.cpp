@@ -9,6 +9,7 @@
 #include "producer/put_command.h"
 #include "proto/command/exit.h"
 #include "proto/command/output.h"
+#include "proto/command/value_flags.h"
 
 namespace telpher::cli {
 namespace {
@@ -36,9 +37,8 @@ void add_peek(Program& program) {
     CLI::App* app = program.app().add_subcommand("peek", "Show messages without taking them");
     const auto flags = std::make_shared<PeekFlags>();
     app->add_option("QUEUE", flags->queue, "Name of the queue")->required();
-    app->add_option("-n,--number", flags->count, "Messages to show at most (default 20)")
-        ->check(CLI::Range(1U, kPeekMax).description(""));
-    app->add_option("--from", flags->from, "Begin at this message id")->type_name("ID");
+    command::add_count(*app, "-n,--number", {1, kPeekMax}, flags->count, "Messages to show at most (default 20)");
+    command::add_count(*app, "--from", {0}, flags->from, "Begin at this message id")->type_name("ID");
     program.on(*app, [flags, &program] { return peek(*flags, program.globals()); });
 }
 

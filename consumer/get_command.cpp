@@ -11,6 +11,7 @@
 #include "proto/command/exit.h"
 #include "proto/command/output.h"
 #include "proto/command/signals.h"
+#include "proto/command/value_flags.h"
 #include "proto/limits.h"
 
 namespace telpher {
@@ -136,8 +137,7 @@ private:
 
 void add_get_flags(CLI::App& app, GetFlags& flags) {
     app.add_option("QUEUE", flags.queue, "Name of the queue")->required();
-    CLI::Option* count = app.add_option("-n,--number", flags.count, "Messages to take (default 1)")
-                             ->check(CLI::PositiveNumber.description(""));
+    CLI::Option* count = command::add_count(app, "-n,--number", {}, flags.count, "Messages to take (default 1)");
     app.add_flag("-f,--follow", flags.follow, "Go on until the queue is sealed and drained")->excludes(count);
     command::add_duration(
         app, "-w,--wait", [&flags](Millis wait) { flags.wait = wait; },

@@ -6,6 +6,7 @@
 #include "consumer/worker.h"
 #include "proto/base/units.h"
 #include "proto/command/exit.h"
+#include "proto/command/value_flags.h"
 
 namespace telpher {
 namespace {
@@ -29,10 +30,8 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     app.add_option("QUEUE", flags.queue, "Name of the queue")->required();
     app.add_option("COMMAND", flags.command, "After --: what runs for each message, which it finds on stdin")
         ->required();
-    app.add_option("-P,--processes", flags.processes, "Worker processes")
-        ->check(CLI::Range(1U, kProcessesMax).description(""));
-    app.add_option("-T,--threads", flags.threads, "Commands at a time in each of them")
-        ->check(CLI::Range(1U, kThreadsMax).description(""));
+    command::add_count(app, "-P,--processes", {1, kProcessesMax}, flags.processes, "Worker processes");
+    command::add_count(app, "-T,--threads", {1, kThreadsMax}, flags.threads, "Commands at a time in each of them");
     app.add_option("--exit-on", flags.exit_on,
                    "eos: the queue is sealed and drained; idle:DUR: nothing came for so long; never")
         ->type_name("WHEN")

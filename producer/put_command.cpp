@@ -10,6 +10,7 @@
 #include "proto/command/output.h"
 #include "proto/command/queue_flags.h"
 #include "proto/command/signals.h"
+#include "proto/command/value_flags.h"
 
 namespace telpher {
 namespace {
@@ -147,8 +148,7 @@ void add_put_flags(CLI::App& app, PutFlags& flags) {
         ->type_name("NAME=VALUE")
         ->allow_extra_args(false);
     app.add_option("--key", flags.key, "Key of every message");
-    app.add_option("--count", flags.count, "Put the message this many times")
-        ->check(CLI::PositiveNumber.description(""));
+    command::add_count(app, "--count", {}, flags.count, "Put the message this many times");
     app.add_option("--create", flags.create, "Make the queue if it is absent: maxsize=50,on-full=reject,...")
         ->type_name("[OPTIONS]");
     app.add_flag("--wait-queue", flags.wait_queue, "Wait until somebody makes the queue");

@@ -76,6 +76,23 @@ Result<std::uint64_t> parse_size(std::string_view text) {
     return scale(text, kSizes, std::numeric_limits<std::uint64_t>::max(), "512, 64KiB or 1MB");
 }
 
+Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t min, std::uint64_t max) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    std::string why;
+    if (text.empty() || end != text.data() + text.size()) {
+        why.append("not a whole number: '").append(text).append("'");
+    } else if (error != std::errc{}) {
+        why.append(text).append(" is too large");
+    } else if (value < min || value > max) {
+        why.append(text).append(" is not ").append(format_count(min));
+        why.append(max == UINT64_MAX ? " or more" : " to " + format_count(max));
+    } else {
+        return value;
+    }
+    return fail(Code::kUsage, std::move(why));
+}
+
 std::string format_duration(std::chrono::milliseconds duration) {
     const auto ms = static_cast<std::uint64_t>(duration.count());
     if (ms == 0) return "0";

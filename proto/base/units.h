@@ -18,6 +18,9 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// otherwise.
 Result<std::uint64_t> parse_size(std::string_view text);
 
+/// A whole number of `min` to `max`, digits only. kUsage otherwise.
+Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t min = 0, std::uint64_t max = UINT64_MAX);
+
 /// The shortest form that parse_duration() reads back: "500ms", "90s", "2h".
 std::string format_duration(std::chrono::milliseconds duration);
 

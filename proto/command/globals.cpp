@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <map>
 
-#include "proto/base/units.h"
 #include "proto/command/exit.h"
+#include "proto/command/value_flags.h"
 
 namespace telpher::command {
 
@@ -15,26 +15,6 @@ ClientOptions Globals::client_options() const {
     if (timeout) options.connect_timeout = std::min(options.connect_timeout, *timeout);
     if (verbose) options.log = [](const std::string& line) { print_note(line); };
     return options;
-}
-
-CLI::Option* add_duration(CLI::App& app, const std::string& names, std::function<void(Millis)> store,
-                          const std::string& help) {
-    auto read = [names, store = std::move(store)](const std::string& text) {
-        const auto parsed = parse_duration(text);
-        if (!parsed) throw CLI::ValidationError(names, parsed.error().detail());
-        store(*parsed);
-    };
-    return app.add_option_function<std::string>(names, read, help)->type_name("DUR");
-}
-
-CLI::Option* add_size(CLI::App& app, const std::string& names, std::function<void(std::uint64_t)> store,
-                      const std::string& help) {
-    auto read = [names, store = std::move(store)](const std::string& text) {
-        const auto parsed = parse_size(text);
-        if (!parsed) throw CLI::ValidationError(names, parsed.error().detail());
-        store(*parsed);
-    };
-    return app.add_option_function<std::string>(names, read, help)->type_name("SIZE");
 }
 
 void add_global_flags(CLI::App& app, Globals& globals) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <CLI/App.hpp>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -38,11 +37,5 @@ struct Globals {
 inline constexpr Millis kAnswerTimeout{10'000};
 
 void add_global_flags(CLI::App& app, Globals& globals);
-
-/// Options whose text is read by proto/base/units.h; a text that cannot be read is a usage error that says why.
-CLI::Option* add_duration(CLI::App& app, const std::string& names, std::function<void(Millis)> store,
-                          const std::string& help);
-CLI::Option* add_size(CLI::App& app, const std::string& names, std::function<void(std::uint64_t)> store,
-                      const std::string& help);
 
 }  // namespace telpher::command

@@ -6,6 +6,7 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 
+#include "proto/base/standard_descriptors.h"
 #include "proto/command/exit.h"
 #include "proto/command/output.h"
 #include "proto/command/queue_flags.h"
@@ -63,6 +64,7 @@ std::vector<std::string> Program::fill_in(int argc, const char* const* argv, std
 }
 
 int Program::main(int argc, const char* const* argv) {
+    fill_standard_descriptors();
     std::signal(SIGPIPE, SIG_IGN);
     try {
         app_.parse(fill_in(argc, argv, "--create"));

@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,16 +38,6 @@ Result<void> choose(const Table& table, std::string_view text, std::optional<Val
     return fail(Code::kUsage, "'" + std::string(text) + "' is none of " + names);
 }
 
-Result<void> set_count(std::string_view text, std::optional<std::uint64_t>& out) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) {
-        return fail(Code::kUsage, "not a number: '" + std::string(text) + "'");
-    }
-    out = value;
-    return {};
-}
-
 template <class Value, class Parsed>
 Result<void> store(const Result<Parsed>& parsed, std::optional<Value>& out) {
     if (!parsed) return fail(parsed.error());
@@ -64,7 +53,7 @@ std::string_view name_of(Durability durability) { return name_in(kDurabilities, 
 Result<void> set_queue_option(QueueOptions& options, std::string_view key, std::string_view value) {
     std::string name(key);
     std::replace(name.begin(), name.end(), '_', '-');
-    if (name == "maxsize") return set_count(value, options.maxsize);
+    if (name == "maxsize") return store(parse_count(value), options.maxsize);
     if (name == "max-bytes") return store(parse_size(value), options.max_bytes);
     if (name == "on-full") return choose(kPolicies, value, options.on_full);
     if (name == "durability") return choose(kDurabilities, value, options.durability);

@@ -142,6 +142,8 @@ TEST_F(BadInput, flags_that_are_none) {
              {"nonsense"},
              {"put", "jobs", "x", "--timeout", "soon"},
              {"get", "jobs", "-n", "-3"},
+             {"put", "jobs", "x", "--count", "1e20"},
+             {"put", "jobs", "x", "--count", "0"},
              {"queue", "create", "q", "--maxsize", "many"},
              {"run", "jobs", "--threads", "0", "--", "true"},
          }) {
@@ -149,8 +151,27 @@ TEST_F(BadInput, flags_that_are_none) {
         EXPECT_TRUE(done.ended.exited(kUsage))
             << testing::PrintToString(args) << " " << done.ended.text() << " " << done.errors;
         EXPECT_EQ(done.output, "");
-        EXPECT_NE(done.errors, "");
+        EXPECT_THAT(done.errors, HasSubstr("E_USAGE"));
     }
+}
+
+// Descriptors 0 to 2 that are closed at the start must not become sockets or events of ours.
+TEST_F(BadInput, standard_streams_that_are_closed) {
+    const auto closed = [&](const std::string& streams, const std::string& command) {
+        return run("/bin/sh", {"-c", "exec \"$0\" -s \"$1\" " + command + streams, program("telpher"), broker_.ipc()},
+                   kAnswerWithin);
+    };
+    Queue queue = client_.queue("jobs");
+    ASSERT_TRUE(queue.put("kept").has_value());
+    Finished done = closed(" <&- >&-", "get jobs --wait 5s");
+    EXPECT_TRUE(done.ended.exited(kFailed)) << done.ended.text();
+    EXPECT_THAT(done.errors, HasSubstr("E_IO"));
+    EXPECT_EQ(queue.stats()->acked, 0U) << "what could not be written is not acked";
+    done = closed(" <&-", "put jobs --lines");
+    EXPECT_TRUE(done.ended.exited(kFailed)) << done.ended.text();
+    EXPECT_THAT(done.errors, HasSubstr("E_IO"));
+    EXPECT_TRUE(closed(" <&- >&- 2>&-", "queue ls").ended.exited(kFailed));
+    EXPECT_TRUE(closed(" <&- >&- 2>&-", "put jobs x").ended.ok());
 }
 
 TEST_F(BadInput, an_endpoint_that_makes_no_sense) {
@@ -235,10 +256,15 @@ TEST_F(BadStart, flags_that_are_none) {
              {"--data-dir", data, "--no-such-flag"},
              {"--data-dir", data, "--listen", socket("s"), "--connections-max", "-1"},
              {"--data-dir", data, "--listen", socket("s"), "--log-level", "shouting"},
+             {"--data-dir", data, "--listen", socket("s"), "--heartbeat-ms", "5s"},
+             {"--data-dir", data, "--listen", socket("s"), "--segment-bytes", "large"},
+             {"--data-dir", data, "surplus"},
+             {"fsck"},
          }) {
         const Finished done = telpherd(args);
         EXPECT_TRUE(done.ended.exited(kUsage))
             << testing::PrintToString(args) << " " << done.ended.text() << " " << done.errors;
+        expect_refused(done, "E_USAGE");
     }
 }
 

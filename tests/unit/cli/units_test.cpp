@@ -17,6 +17,17 @@ TEST(Duration, ReadsEveryUnit) {
     EXPECT_EQ(*parse_duration("0s"), milliseconds(0));
 }
 
+TEST(Count, IsDigitsWithinItsRange) {
+    EXPECT_EQ(*parse_count("0"), 0U);
+    EXPECT_EQ(*parse_count("18446744073709551615"), UINT64_MAX);
+    EXPECT_EQ(*parse_count("8", 1, 8), 8U);
+    for (const char* text : {"", " 1", "1 ", "+1", "-1", "1e20", "0x10", "1.5", "1,000", "one"})
+        EXPECT_EQ(parse_count(text).error().detail(), "not a whole number: '" + std::string(text) + "'");
+    EXPECT_EQ(parse_count("9", 1, 8).error().detail(), "9 is not 1 to 8");
+    EXPECT_EQ(parse_count("0", 1).error().detail(), "0 is not 1 or more");
+    EXPECT_EQ(parse_count("18446744073709551616").error().detail(), "18446744073709551616 is too large");
+}
+
 TEST(Duration, RefusesWhatIsNotOne) {
     for (const char* text :
          {"", "5", "s", "-1s", "+1s", "1.5s", "5 s", "5sec", "5s ", "99999999999999999999s", "1000000d"}) {
