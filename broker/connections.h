@@ -41,6 +41,8 @@ public:
     void kick(PeerId peer, Instant now);
     /// A peer whose moment has come: shut() it, if it can still be reached.
     bool next_leaving(Instant now, PeerId& peer);
+    /// When next_leaving() has one.
+    [[nodiscard]] Instant leaving_at() const { return leaving_.empty() ? Instant::never() : leaving_.front().at; }
     void shut(PeerId peer);
     bool next_gone(PeerId& peer);
 

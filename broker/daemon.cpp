@@ -200,6 +200,8 @@ int exit_status(Code code) {
         case Code::kCorrupt:
         case Code::kFormat:
             return 65;
+        case Code::kNotFound:
+            return 66;
         case Code::kAddressInUse:
             return 69;
         case Code::kIo:

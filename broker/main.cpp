@@ -32,8 +32,7 @@ void add_daemon_flags(CLI::App& app, DaemonOptions& options) {
     add_size("--message-size", options.message_bytes, "Largest message, up to 16MiB (default 1MiB)");
     add_size("--segment-bytes", options.segment_bytes, "Size of a log segment (default 64MiB)");
     add_size("--cache-bytes", options.cache_bytes, "Recent batches kept in memory (default 64MiB)");
-    add_size("--disk-reserve", options.disk_reserve_bytes,
-             "Less free disk than this refuses puts (default 256MiB)");
+    add_size("--disk-reserve", options.disk_reserve_bytes, "Less free disk than this refuses puts (default 256MiB)");
     const auto add_ms = [&](const char* name, std::uint64_t& value, const char* help) {
         telpher::command::add_count(app, name, {1, 3'600'000}, value, help)
             ->default_str(std::to_string(value))

@@ -77,7 +77,8 @@ void ShardThread::run() {
 
 void ShardThread::tell_of_disk() {
     if (std::exchange(disk_full_, shard_->disk_full()) != disk_full_) {
-        spdlog::warn(disk_full_ ? "little room left on the disk: puts get E_DISK_FULL" : "there is room on the disk again");
+        spdlog::warn(disk_full_ ? "little room left on the disk: puts get E_DISK_FULL"
+                                : "there is room on the disk again");
     }
     if (std::exchange(waits_for_room_, shard_->log().waits_for_room()) != waits_for_room_) {
         spdlog::warn(waits_for_room_ ? "no room on the disk for the log: nothing is confirmed until there is"
@@ -89,7 +90,7 @@ void ShardThread::sleep() {
     wake_.prepare();
     // What happened before did not wake us: look once more.
     if (stopping_ || shard_->do_work(clock_.now()) > 0) return wake_.awake();
-    const Duration left = shard_->next_timer() - clock_.now();
+    const Duration left = std::min(shard_->next_timer(), router_->next_timer()) - clock_.now();
     const auto ms = std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 500);
     const Instant asleep = clock_.now();
     const bool woken = router_->wait(wake_.fd(), static_cast<int>(ms));

@@ -1,5 +1,5 @@
-// Options whose text is read by proto/base/units.h; a text that cannot be read is a usage error that names the option and
-// says why.
+// Options whose text is read by proto/base/units.h; a text that cannot be read is a usage error that names the option
+// and says why.
 #pragma once
 
 #include <CLI/App.hpp>

@@ -149,7 +149,8 @@ TEST_F(DiskFull, no_room_for_what_is_on_its_way_is_nothing_but_time) {
 
 TEST_F(DiskFull, a_start_without_room_for_a_segment_says_so) {
     ASSERT_NO_FATAL_FAILURE(take_all_room());
-    const auto done = run(program("telpherd"), {"--data-dir", options().data_dir, "--listen", "tcp://127.0.0.1:*"}, 20s);
+    const auto done =
+        run(program("telpherd"), {"--data-dir", options().data_dir, "--listen", "tcp://127.0.0.1:*"}, 20s);
     EXPECT_TRUE(done.ended.exited(74)) << done.ended.text();
     EXPECT_THAT(done.errors, testing::HasSubstr("E_DISK_FULL"));
 }
