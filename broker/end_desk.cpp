@@ -33,6 +33,7 @@ void EndDesk::reopen(Session& session, const v1::Reopen& request) {
     queue->seal_asked = false;
     queue->queue.reopen();
     ++queue->generation;
+    queue->lost_lately = 0;
     log::v1::QueueMeta change;
     change.set_change(log::v1::QueueMeta::CHANGE_REOPENED);
     change.set_generation(queue->generation);
@@ -102,7 +103,8 @@ void EndDesk::answer(const HostedQueue& queue, const Joiner& joiner) {
     v1::Joined joined;
     joined.set_req(joiner.req);
     *joined.mutable_state() = queue.state();
-    joined.set_lost(queue.lost_generation != 0 && joiner.generation != 0 && joiner.generation <= queue.lost_generation);
+    const bool cut_short = joiner.generation != 0 && joiner.generation <= queue.lost_generation;
+    joined.set_lost(cut_short || queue.lost_lately > 0);
     core_.send(*session, v1::OP_JOINED, joined);
 }
 

@@ -73,7 +73,8 @@ struct HostedQueue {
     std::uint32_t generation = 1;
     std::uint64_t lost = 0;             ///< Messages a memory queue lost in restarts of this generation's life.
     std::uint64_t memory_lost = 0;      ///< Replay: what a memory queue held, as last written down.
-    std::uint32_t lost_generation = 0;  ///< The generation those were of; joins that began in it or before answer Lost.
+    std::uint32_t lost_generation = 0;  ///< The generation that a restart ended: joins of it or before answer Lost.
+    std::uint64_t lost_lately = 0;      ///< Lost since it was made or reopened: then joins of this generation do too.
 
     std::map<ProducerId, Producer> producers;
     std::vector<ProducerId> confirm_due;

@@ -117,6 +117,7 @@ Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {
         queue->generation = state.generation();
         queue->lost = state.counters().lost();
         queue->lost_generation = state.lost_generation();
+        queue->lost_lately = state.lost_lately();
         queue::Counters counters;
         counters.put = state.counters().put();
         counters.acked = state.counters().acked();
@@ -204,6 +205,7 @@ Result<void> Replay::change(QueueId id, const log::v1::QueueMeta& meta) {
         case Meta::CHANGE_REOPENED:
             queue->queue.restore_sealed(false);
             queue->generation = meta.generation();
+            queue->lost_lately = 0;
             return {};
         case Meta::CHANGE_PAUSED:
             queue->queue.pause(true);
@@ -223,6 +225,7 @@ Result<void> Replay::change(QueueId id, const log::v1::QueueMeta& meta) {
             queue->lost_generation = queue->generation;
             queue->generation = meta.generation();
             queue->lost += meta.lost();
+            queue->lost_lately += meta.lost();
             memory_unfinished_[id] = 0;
             return {};
         default:

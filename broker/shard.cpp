@@ -94,6 +94,7 @@ void Shard::begin_boot() {
         if (queue->durable()) continue;
         journal_->reserve(0);
         queue->lost += queue->memory_lost;
+        queue->lost_lately += queue->memory_lost;
         queue->lost_generation = queue->generation;
         ++queue->generation;
         queue->queue.restore_sealed(false);

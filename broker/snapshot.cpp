@@ -54,6 +54,7 @@ public:
         state->set_delivered_mark(std::max(queue.mark_logged, queue.queue.delivered_mark()).value());
         write_counters(queue.queue.counters(), queue.lost, *state->mutable_counters());
         state->set_lost_generation(queue.lost_generation);
+        state->set_lost_lately(queue.lost_lately);
         if (!queue.durable()) {
             state->set_memory_unfinished(queue.unfinished());
         }

@@ -83,6 +83,7 @@ Json state_json(const v1::QueueState& state) {
             {"delivered_mark", state.delivered_mark()},
             {"memory_unfinished", state.memory_unfinished()},
             {"lost_generation", state.lost_generation()},
+            {"lost_lately", state.lost_lately()},
             {"counters", counters_json(state.counters())},
             {"producers", std::move(producers)},
             {"more", state.more()}};

@@ -244,6 +244,26 @@ TEST_F(EndDeskTest, AMemoryQueueRestartsEmptyAndJoinSaysLost) {
     join(false, 1);
     EXPECT_TRUE(peer.await<v1::Joined>(v1::OP_JOINED).lost());
     join(false, 2);
+    EXPECT_TRUE(peer.await<v1::Joined>(v1::OP_JOINED).lost()) << "what was put before is not done";
+    restart(memory);
+    join(false, 3);
+    EXPECT_TRUE(peer.await<v1::Joined>(v1::OP_JOINED).lost()) << "nor is it now";
+    seal();
+    peer.await(v1::OP_OK);
+    v1::Reopen reopen;
+    reopen.set_req(peer.request());
+    reopen.set_handle(handle);
+    peer.send(v1::OP_REOPEN, reopen);
+    peer.await(v1::OP_OK);
+    join(false, 4);
+    EXPECT_FALSE(peer.await<v1::Joined>(v1::OP_JOINED).lost()) << "that is over";
+}
+
+TEST_F(EndDeskTest, AnEmptyMemoryQueueLosesNothingInARestart) {
+    const v1::QueueOptions memory = bounded(10, 1, 3);
+    open(memory);
+    restart(memory);
+    join(false, 2);
     EXPECT_FALSE(peer.await<v1::Joined>(v1::OP_JOINED).lost());
 }
 
