@@ -31,7 +31,7 @@ Result<void> PutDesk::put(Session& session, const v1::Put& header, const Slice& 
     const ProducerId id = view->header().producer;
     const Sequence first = view->header().first;
     Producer* producer = queue == nullptr ? nullptr : producer_of(session, *queue, id);
-    if (producer == nullptr || (!producer->known && first.value() > 0)) {
+    if (producer == nullptr || !producer->open || (!producer->known && first.value() > 0)) {
         settle_account(session.id, session.peer, handle->first, body.size());
         refuse_put(session, handle->first, view->header(), queue == nullptr ? Code::kNotFound : Code::kUnknownProducer);
         return {};
@@ -98,7 +98,8 @@ TicketId PutDesk::take_part(HostedQueue& queue, Producer& producer, const Sessio
     ticket.runs.push_back({part.first, part.count, index, false});
     ticket.body = view;
     ticket.bytes = view.bytes_before(index + part.count) - view.bytes_before(index);
-    if (header.under_delivery() > 0) ticket.under = queue::Range{Offset(header.under_offset()), 1};
+    if (queue.queue.in_hands(Offset(header.under_offset()), header.under_delivery()))
+        ticket.under = queue::Range{Offset(header.under_offset()), 1};
     if (core_.disk_full && queue.durable()) ticket.refusal = Code::kDiskFull;
     if (queue.seal_asked && !ticket.under) ticket.refusal = Code::kSealed;
     ticket.since = core_.now;

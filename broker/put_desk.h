@@ -32,7 +32,7 @@ public:
     void tell(HostedQueue& queue);
     /// The session's connection ended: its producers wait for it to come back.
     void disconnected(const Session& session);
-    /// The session is over: what it has in line leaves, its producers are orphans.
+    /// The session is over: its producers, with what they have in line, are orphans until another one opens them.
     void session_over(const Session& session);
     /// The session said BYE: its producer is closed, what it has in line leaves.
     void close_quietly(QueueId queue, ProducerId producer, SessionId session);

@@ -17,10 +17,10 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
     const auto handle = session.handles.find(HandleId(request.handle()));
     HostedQueue* queue = handle == session.handles.end() ? nullptr : core_.catalog.find(handle->second.queue);
     if (queue == nullptr) return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, "no such handle"));
-    if (queue->producers.size() >= limits::kProducersMax) {
+    ProducerId id(request.producer());
+    if (queue->producers.size() >= limits::kProducersMax && !queue->producers.contains(id)) {
         return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "producers of one queue"));
     }
-    ProducerId id(request.producer());
     if (id >= ProducerId(boot_ << 32 | next_producer_))  // never given: it would be another's one day
         return core_.refuse(session.peer, request.req(), Error(Code::kUnknownProducer));
     if (id.value() == 0) id = ProducerId(boot_ << 32 | next_producer_++);
@@ -238,11 +238,8 @@ void PutDesk::session_over(const Session& session) {
         if (queue == nullptr) continue;
         const auto found = queue->producers.find(id);
         if (found == queue->producers.end() || found->second.session != session.id) continue;
-        core_.journal.reserve(0);
-        refuse_all(*queue, found->second, Code::kCancelled);
         found->second.session = SessionId();
         found->second.orphan_until = core_.now + core_.settings.session_lease;
-        core_.catalog.touch(*queue);
     }
 }
 

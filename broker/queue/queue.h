@@ -184,6 +184,8 @@ public:
                    Duration delay);
     /// Prolongs leases to now + lease (never shortens); returns the ranges that are not this consumer's any more.
     std::vector<Range> extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now, Duration lease);
+    /// Somebody has that message by that delivery: a lease, or held for whoever claims it.
+    [[nodiscard]] bool in_hands(Offset offset, std::uint32_t delivery) const;
     /// After a restart or a resume: the consumer says what it holds. Takes held (or its own) leases over; returns what
     /// it lost.
     std::vector<Range> claim(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now);

@@ -87,6 +87,13 @@ std::vector<Range> Queue::extend(ConsumerId consumer, Range range, std::uint32_t
     return lost;
 }
 
+bool Queue::in_hands(Offset offset, std::uint32_t delivery) const {
+    const Ledger& ledger = state_->ledger;
+    if (delivery == 0 || offset >= ledger.next_offset()) return false;
+    const Standing standing = ledger.segment(offset, offset + 1).standing;
+    return owns(standing, standing.consumer, delivery) || held_for(standing, delivery);
+}
+
 std::vector<Range> Queue::claim(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now) {
     State& state = *state_;
     TELPHER_CHECK(state.consumers.attached(consumer));

@@ -41,6 +41,28 @@ TEST(PeerStopped, a_consumer_loses_its_messages_to_others) {
     EXPECT_GT(verdict.redelivered, 0U);
 }
 
+// Its session ends meanwhile; what it has in line does not.
+TEST(PeerStopped, a_producer_in_line_keeps_its_place) {
+    Broker broker({.args = {"--session-lease-ms", "2000", "--heartbeat-ms", "400", "--resume-grace-ms", "100"},
+                   .descriptors = {}});
+    Client watcher(broker.ipc());
+    Queue queue = watcher.queue("full", {.maxsize = 1});
+    ASSERT_TRUE(queue.put("first").has_value());
+    Process put(program("telpher"), {"put", "full", "waits", "--ids", "-s", broker.ipc()});
+    ASSERT_TRUE(eventually(10s, [&] { return watcher.show("full")->blocked_producers == 1; }));
+    put.signal(SIGSTOP);
+    ASSERT_TRUE(eventually(10s, [&] { return watcher.status()->sessions == 1; })) << "its session does not end";
+    EXPECT_EQ(watcher.show("full")->blocked_producers, 1U);
+    put.signal(SIGCONT);
+    queue.get()->ack();
+    const auto ended = put.wait(20s);
+    ASSERT_TRUE(ended) << "it hangs";
+    EXPECT_TRUE(ended->ok()) << ended->text() << " " << put.errors();
+    EXPECT_EQ(put.output(), "1\n");
+    EXPECT_EQ(queue.get()->text(), "waits");
+    EXPECT_EQ(watcher.show("full")->put, 2U);
+}
+
 class BrokerStopped : public testing::TestWithParam<int> {};
 
 TEST_P(BrokerStopped, is_nothing_but_time) {

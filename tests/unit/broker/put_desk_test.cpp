@@ -287,7 +287,7 @@ TEST_F(PutDeskTest, AVerdictLostWithItsConnectionIsToldAgainAndIsNoHole) {
     EXPECT_EQ(told.decided_below(), 0U);
 }
 
-TEST_F(PutDeskTest, AParkedPutLeavesWithItsSession) {
+TEST_F(PutDeskTest, AParkedPutOfALostSessionGoesInWhenItsTurnComes) {
     open(bounded(1));
     peer.put(handle, producer, 0, 1);
     peer.put(handle, producer, 1, 2);
@@ -301,8 +301,9 @@ TEST_F(PutDeskTest, AParkedPutLeavesWithItsSession) {
     const std::uint32_t sub = other.attach(other.open("q"), 10);
     other.await(v1::OP_DELIVER);
     other.settle(sub, 1, v1::Settle::VERDICT_ACK, {0, 1, 1});
-    EXPECT_FALSE(other.look(v1::OP_DELIVER).has_value());
-    EXPECT_EQ(other.show("q").put(), 1U);
+    other.await(v1::OP_DELIVER);
+    EXPECT_EQ(other.show("q").put(), 2U);
+    EXPECT_EQ(other.show("q").blocked_producers(), 1U) << "one of the two still waits";
 }
 
 TEST_F(PutDeskTest, AProducerWhoDoesNotAnswerRoomGoesToTheEndOfTheLine) {
@@ -471,6 +472,69 @@ TEST_F(PutDeskTest, TooManyBytesUncommittedAreAFlowViolation) {
     }
     EXPECT_EQ(peer.refused(), Code::kFlowViolation);
     EXPECT_FALSE(peer.connected());
+}
+
+TEST_F(PutDeskTest, WhatWaitsKeepsItsPlaceForALeaseAfterItsSession) {
+    open(bounded(1));
+    peer.put(handle, producer, 0, 1);
+    confirm();
+    peer.put(handle, producer, 1, 1);
+    peer.await(v1::OP_PARKED);
+    peer.lose();
+    broker.settle();
+    broker.advance(limits::kResumeGrace + 1s);
+    broker.settle();
+    SimPeer other(broker);
+    other.hello();
+    const std::uint32_t others = other.open("q");
+    other.put(others, other.open_producer(others), 0, 1);
+    other.await(v1::OP_PARKED);
+    come_back();
+    EXPECT_FALSE(session.resumed());
+    peer.put(handle, producer, 1, 1);
+    const std::uint32_t sub = peer.attach(handle, 2);
+    peer.await(v1::OP_DELIVER);
+    peer.settle(sub, 1, v1::Settle::VERDICT_ACK, {0, 1, 1});
+    const auto told = peer.await<v1::Confirm>(v1::OP_CONFIRM);
+    EXPECT_EQ(runs_of(told.stored()), (Runs{{0, 2, 0}})) << "before the one that came later";
+}
+
+TEST_F(PutDeskTest, WhatWaitsOfAProducerThatNobodyOpensIsCancelled) {
+    open(bounded(1));
+    peer.put(handle, producer, 0, 2);
+    peer.await(v1::OP_PARKED);
+    EXPECT_EQ(peer.show("q").blocked_producers(), 1U);
+    peer.lose();
+    broker.settle();
+    broker.advance(limits::kResumeGrace + 1s);
+    broker.settle();
+    for (int i = 0; i < 2; ++i) {
+        broker.advance(limits::kSessionLease);
+        broker.settle();
+    }
+    come_back();
+    EXPECT_EQ(peer.show("q").blocked_producers(), 0U);
+    peer.put(handle, producer, 0, 2);
+    const auto told = confirm();
+    EXPECT_EQ(runs_of(told.stored()), (Runs{{0, 1, 0}}));
+    EXPECT_EQ(runs_of(told.refused()), (Runs{{1, 1, kCancelled}}));
+}
+
+TEST_F(PutDeskTest, AClosedProducerPutsNothing) {
+    open();
+    peer.put(handle, producer, 0, 1);
+    confirm();
+    v1::CloseProducer close;
+    close.set_req(peer.request());
+    close.set_handle(handle);
+    close.set_producer(producer);
+    peer.send(v1::OP_CLOSE_PRODUCER, close);
+    peer.await(v1::OP_OK);
+    peer.put(handle, producer, 1, 1);
+    EXPECT_EQ(runs_of(confirm().refused()), (Runs{{1, 1, static_cast<std::uint64_t>(Code::kUnknownProducer)}}));
+    EXPECT_EQ(peer.open_producer(handle, producer), producer);
+    peer.put(handle, producer, 1, 1);
+    EXPECT_EQ(runs_of(confirm().stored()), (Runs{{0, 2, 0}}));
 }
 
 TEST_F(PutDeskTest, AFullDiskRefusesPutsUntilThereIsRoom) {
