@@ -11,19 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "producer/range.h"
 #include "proto/batch.h"
 #include "proto/session/queue_impl.h"
 
 namespace telpher::producer {
 
 using session::Under;
-
-/// Sequences [first, end).
-struct Range {
-    std::uint64_t first = 0;
-    std::uint64_t end = 0;
-    bool operator==(const Range&) const = default;
-};
 
 class Batcher {
 public:

@@ -83,6 +83,20 @@ bool Outcomes::decided(std::uint64_t sequence) const {
     return next != ahead_.begin() && sequence < std::prev(next)->second.end;
 }
 
+std::vector<Range> Outcomes::undecided(Range range) const {
+    std::vector<Range> open;
+    std::uint64_t at = std::max(range.first, decided_below_);
+    auto next = ahead_.upper_bound(at);
+    if (next != ahead_.begin()) --next;
+    for (; at < range.end; ++next) {
+        const std::uint64_t to = next == ahead_.end() ? range.end : std::min(range.end, next->second.first);
+        if (at < to) open.push_back({at, to});
+        if (next == ahead_.end()) break;
+        at = std::max(at, next->second.end);
+    }
+    return open;
+}
+
 std::optional<Outcome> Outcomes::find(std::uint64_t sequence) const {
     if (sequence >= decided_below_) {
         const auto next = ahead_.upper_bound(sequence);

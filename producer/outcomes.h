@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "producer/range.h"
 #include "telpher/client.h"
 
 namespace telpher::producer {
@@ -31,6 +32,8 @@ public:
     /// Every sequence below has its outcome.
     [[nodiscard]] std::uint64_t decided_below() const { return decided_below_; }
     [[nodiscard]] bool decided(std::uint64_t sequence) const;
+    /// What of `range` has no outcome, in order.
+    [[nodiscard]] std::vector<Range> undecided(Range range) const;
     /// nullopt: undecided, or forgotten (decided, but too long ago).
     [[nodiscard]] std::optional<Outcome> find(std::uint64_t sequence) const;
     /// Appends the remembered runs of [from, to), which are all below decided_below(), to `runs`.

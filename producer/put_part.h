@@ -83,6 +83,7 @@ private:
     [[nodiscard]] std::optional<Error> take_refusal();
 
     // Engine thread.
+    void drop_decided();
     void open_producer();
     void on_producer_opened(const Result<const session::Frame*>& answer);
     [[nodiscard]] bool had_verdicts() const;
@@ -95,6 +96,7 @@ private:
     void refuse_all(Code unsent, Code sent);
     void expire(Instant now);
     void cancel(Waiter& waiter, Instant now, Wake& wake);
+    void give_up(Waiter& waiter, Wake& wake);
     void forget_cancels(std::uint64_t below);
     void send_cancels();
     [[nodiscard]] Instant patience_end(const Waiter& waiter) const;

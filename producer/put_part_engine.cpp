@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 /// A producer that cannot be opened right now is tried again after this.
 constexpr Duration kReopenPause = 500ms;
 /// A put whose time is over, and whose connection is gone, waits so long for a new one before its outcome is unknown.
-constexpr Duration kCancelPatience = 10s;
+constexpr Duration kCancelPatience = 3s;
 /// How often a callback that runs is looked at.
 constexpr Duration kCallbackPoll = 20ms;
 
@@ -25,10 +25,26 @@ constexpr Duration kCallbackPoll = 20ms;
 void PutPart::on_connected(session::Wire& wire, const session::Connected& connected, Instant now) {
     now_ = now;
     wire_ = &wire;
+    if (connected.restarted) drop_decided();
     window_.connected(connected.opened.put_bytes(), wire.limits().puts_in_flight());
     cancels_sent_ = 0;
     retry_at_ = now;
     open_producer();
+}
+
+/// A broker that was started again knows what it stored, not what it refused: sent again, that would be stored although
+/// somebody was told that it is not.
+void PutPart::drop_decided() {
+    {
+        const Lock lock(mutex_);
+        window_.keep([this](Range range) { return outcomes_.undecided(range); });
+        std::vector<Range> open;
+        for (const Range& range : cancels_) {
+            for (const Range& part : outcomes_.undecided(range)) open.push_back(part);
+        }
+        cancels_ = std::move(open);
+    }
+    mirror_window();
 }
 
 void PutPart::on_disconnected(Instant now) {
@@ -96,6 +112,7 @@ void PutPart::start_over() {
     forget_cancels(base_);
     mirror_window();
     producer_ = ProducerId();
+    producer_open_ = false;
     if (wire_ != nullptr) open_producer();
 }
 
@@ -280,9 +297,15 @@ Result<void> PutPart::on_confirmed(const v1::Confirm& confirm) {
     Wake wake;
     std::uint64_t below = 0;
     {
-        const Lock lock(mutex_);
+        Lock lock(mutex_);
         const auto runs = verdicts_of(confirm);
         if (!runs) return fail(runs.error());
+        if (std::any_of(runs->begin(), runs->end(),
+                        [](const Confirmed& run) { return run.code == Code::kUnknownProducer; })) {
+            lock.unlock();
+            start_over();
+            return {};
+        }
         const std::uint64_t before = outcomes_.decided_below();
         for (const Confirmed& run : *runs) decide(run, wake);
         decided(before, wake);
@@ -351,14 +374,37 @@ void PutPart::expire(Instant now) {
                 waiters_.finish(*waiter, waiter->ended_by, wake);
             }
         }
+        const std::uint64_t before = outcomes_.decided_below();
         for (Waiter* waiter : waiters_.cancelling()) {
-            if (now >= patience_end(*waiter)) waiters_.finish(*waiter, Code::kUnknown, wake);
+            if (now >= patience_end(*waiter)) give_up(*waiter, wake);
         }
+        decided(before, wake);
         below = outcomes_.decided_below();
     }
     for (session::Parker* parker : wake) parker->unpark();
+    if (window_.first(below) < below) {  // not by a confirm: somebody has given up
+        window_.decided(below);
+        mirror_window();
+    }
     forget_cancels(below);
     send_cancels();
+}
+
+/// The connection did not come back in time: what has no outcome of the puts of `waiter` gets none any more.
+void PutPart::give_up(Waiter& waiter, Wake& wake) {
+    const std::vector<Range> ranges = waiter.ranges;
+    for (const Range& range : ranges) {
+        for (const Range& open : outcomes_.undecided(range)) {
+            for (std::uint64_t at = open.first; at < open.end;) {
+                const auto part = static_cast<std::uint32_t>(std::min<std::uint64_t>(open.end - at, UINT32_MAX));
+                decide({at, part, Code::kUnknown, 0}, wake);
+                at += part;
+            }
+        }
+    }
+    // Its last outcome may have ended the wait, and the waiter with it.
+    const auto left = waiters_.cancelling();
+    if (std::find(left.begin(), left.end(), &waiter) != left.end()) waiters_.finish(waiter, Code::kUnknown, wake);
 }
 
 /// What of the puts of `waiter` was not sent is taken back here; the broker is asked for the rest.

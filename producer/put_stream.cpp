@@ -40,9 +40,9 @@ PutStream::PutStream(Queue queue, bool print_ids) : queue_(std::move(queue)), ou
 
 Result<void> PutStream::put(std::string_view body, const PutOptions& options) {
     const auto ticket = queue_.put_async(body, options);
-    if (!ticket) return fail(ticket.error());
+    if (!ticket) ++outcomes_->refused;  // it was there to be put, and is not
     ++sent_;
-    return {};
+    return ticket ? Result<void>() : fail(ticket.error());
 }
 
 Result<void> PutStream::finish(Millis timeout, const std::stop_token& stop) {

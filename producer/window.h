@@ -1,11 +1,15 @@
 // Batches that were sent and have no verdict for all their messages yet: what must be sent again on a new connection,
-// unchanged and in order, and what may be sent now (byte limit of the handle, PUTs in flight, and a batch that is
-// parked at the broker stops those behind it). Pure; owned by the engine thread.
+// in order and unchanged (but for what a broker that was started again does not know any more: that is cut out), and
+// what may be sent now (byte limit of the handle, PUTs in flight, and a batch that is parked at the broker stops those
+// behind it). Pure; owned by the engine thread.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <vector>
 
+#include "producer/range.h"
 #include "proto/base/slice.h"
 #include "proto/session/queue_impl.h"
 
@@ -31,6 +35,8 @@ public:
         [[nodiscard]] std::uint64_t end() const { return first + count; }
     };
 
+    /// Leaves only what `undecided` names of each batch, cut out of it. Between connections.
+    void keep(const std::function<std::vector<Range>(Range)>& undecided);
     /// A new connection: nothing was sent on it yet.
     void connected(std::uint64_t byte_limit, std::size_t in_flight_max);
     void raise_limit(std::uint64_t byte_limit);

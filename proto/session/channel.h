@@ -79,8 +79,7 @@ private:
 /// What a part learns when its queue is open on a new connection.
 struct Connected {
     const v1::Opened& opened;  ///< Generation, options, first put limit of the handle, ...
-    bool resumed = false;      ///< The broker still knew the session: leases and lines are as they were.
-    bool restarted = false;    ///< The broker process is another one than on the connection before.
+    bool restarted = false;    ///< The broker process is another one than when it was open before.
 };
 
 /// One user of an opened queue: the puts of a client, or one of its consumers.

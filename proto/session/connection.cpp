@@ -74,15 +74,12 @@ v1::Hello Connection::greet(Instant now) {
     return hello;
 }
 
-Result<Connection::Welcome> Connection::on_hello_ok(const v1::HelloOk& hello, Instant now) {
+Result<bool> Connection::on_hello_ok(const v1::HelloOk& hello, Instant now) {
     if (state_ != State::kGreeting) return fail(Code::kProtocol, "HELLO_OK was not asked for");
     if (hello.proto() != kProtocolVersion)
         return fail(Code::kVersion, "the broker chose a version that was not offered");
     if (hello.session() == 0) return fail(Code::kProtocol, "HELLO_OK without a session");
-    const Welcome welcome{
-        .resumed = hello.resumed() && hello.session() == hello_.session(),
-        .restarted = ever_up_ && hello.boot_id() != hello_.boot_id(),
-    };
+    const bool resumed = hello.resumed() && hello.session() == hello_.session();
     hello_ = hello;
     epoch_ = Epoch(hello.epoch());
     heartbeat_ = std::max(Duration{std::chrono::milliseconds{hello.heartbeat_ms()}}, kHeartbeatMin);
@@ -91,7 +88,7 @@ Result<Connection::Welcome> Connection::on_hello_ok(const v1::HelloOk& hello, In
     up_since_ = now;
     ever_up_ = true;
     state_ = State::kUp;
-    return welcome;
+    return resumed;
 }
 
 void Connection::lost(Instant now, Duration retry_after) {

@@ -21,11 +21,6 @@ class Connection {
 public:
     enum class State { kIdle, kConnecting, kGreeting, kUp };
     enum class Action { kNone, kConnect, kPing, kGiveUp };
-    /// What HELLO_OK said of the session compared with the one before.
-    struct Welcome {
-        bool resumed = false;
-        bool restarted = false;
-    };
 
     Connection(std::string client_name, std::uint64_t seed);
 
@@ -37,8 +32,8 @@ public:
 
     /// The transport is up: send this.
     [[nodiscard]] v1::Hello greet(Instant now);
-    /// kProtocol, kVersion: what came makes no sense, give up.
-    [[nodiscard]] Result<Welcome> on_hello_ok(const v1::HelloOk& hello, Instant now);
+    /// True if the session goes on, false if it is a new one. kProtocol, kVersion: what came makes no sense, give up.
+    [[nodiscard]] Result<bool> on_hello_ok(const v1::HelloOk& hello, Instant now);
     /// The transport is closed, or was never made. `retry_after`: the broker asked for at least this pause.
     void lost(Instant now, Duration retry_after = Duration{0});
     /// The session itself is over (BYE, or the broker will not have it back): the next HELLO asks for a new one.

@@ -110,7 +110,7 @@ private:
     // core_links.cpp: queues and requests.
     void open(const std::shared_ptr<QueueLink>& link);
     void on_reopened(const std::shared_ptr<QueueLink>& link, const Result<const Frame*>& answer);
-    void connect_part(QueueLink& link, Part& part);
+    void connect_part(QueueLink& link, Part& part, bool restarted);
     void fail_link(const std::shared_ptr<QueueLink>& link, const Error& error);
     void close_if_idle(const std::shared_ptr<QueueLink>& link);
     void close_handle(const QueueLink& link);
@@ -124,7 +124,6 @@ private:
     std::unique_ptr<TransportFactory> transports_;
     std::unique_ptr<Transport> transport_;
     Connection connection_;
-    Connection::Welcome welcome_;  // of the current connection
     Decoder decoder_;
     Received received_;
     Requests requests_;

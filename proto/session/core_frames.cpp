@@ -53,13 +53,12 @@ Result<void> Core::on_session(const Frame& frame) {
 }
 
 Result<void> Core::on_hello_ok(const v1::HelloOk& hello) {
-    const auto welcome = connection_.on_hello_ok(hello, now_);
-    if (!welcome) return fail(welcome.error());
-    welcome_ = *welcome;
+    const auto resumed = connection_.on_hello_ok(hello, now_);
+    if (!resumed) return fail(resumed.error());
     put_bytes_ = 0;
     put_limit_ = hello.limits().session_put_bytes();
     if (hello.limits().message_bytes() != 0) message_bytes_max_ = hello.limits().message_bytes();
-    log(welcome_.resumed ? "connected, session resumed" : "connected");
+    log(*resumed ? "connected, session resumed" : "connected");
     for (const auto& link : std::vector(links_)) open(link);
     send_calls(nullptr);
     return {};

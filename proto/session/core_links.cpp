@@ -19,10 +19,13 @@ constexpr Duration kReopenPause = 500ms;
 
 void Core::opened(const std::shared_ptr<QueueLink>& link, const v1::Opened& opened) {
     if (std::find(links_.begin(), links_.end(), link) == links_.end()) links_.push_back(link);
+    const std::uint64_t boot = connection_.hello().boot_id();
+    const bool restarted = link->boot_ && *link->boot_ != boot;
+    link->boot_ = boot;
     link->opened_ = opened;
     link->state_ = QueueLink::State::kOpen;
     handles_[link->handle()] = link;
-    for (const auto& part : std::vector(link->parts_)) connect_part(*link, *part);
+    for (const auto& part : std::vector(link->parts_)) connect_part(*link, *part, restarted);
     send_calls(link.get());
     close_if_idle(link);
 }
@@ -51,8 +54,8 @@ void Core::on_reopened(const std::shared_ptr<QueueLink>& link, const Result<cons
     }
 }
 
-void Core::connect_part(QueueLink& link, Part& part) {
-    part.on_connected(link, {link.opened_, welcome_.resumed, welcome_.restarted}, now_);
+void Core::connect_part(QueueLink& link, Part& part, bool restarted) {
+    part.on_connected(link, {link.opened_, restarted}, now_);
     part.due_ = now_;
     parts_due_ = now_;
 }
@@ -105,7 +108,7 @@ void Core::add(const std::shared_ptr<QueueLink>& link, const std::shared_ptr<Par
     }
     part->link_ = link.get();
     link->parts_.push_back(part);
-    if (link->open()) connect_part(*link, *part);
+    if (link->open()) connect_part(*link, *part, false);
 }
 
 void Core::remove(Part& part) {

@@ -39,10 +39,11 @@ private:
     Core& core_;
     const std::string name_;
     State state_ = State::kClosed;
-    v1::Opened opened_;             // on the current connection
-    Instant retry_at_;              // kClosed: not before
-    bool released_ = false;         // nobody holds the queue: close it when its parts are idle
-    std::optional<Error> failure_;  // kFailed
+    v1::Opened opened_;                  // on the current connection
+    std::optional<std::uint64_t> boot_;  // of the broker it was last open at
+    Instant retry_at_;                   // kClosed: not before
+    bool released_ = false;              // nobody holds the queue: close it when its parts are idle
+    std::optional<Error> failure_;       // kFailed
     std::vector<std::shared_ptr<Part>> parts_;
 };
 

@@ -90,6 +90,13 @@ TEST_F(BadInput, a_message_over_the_limit) {
     const auto file = dir.path() / "large";
     std::ofstream(file) << std::string(1024 * 1024 + 1, 'x');
     expect_refused(telpher({"put", "jobs", "@" + file.string()}), kFailed, "E_TOO_LARGE");
+    std::ofstream(file) << "fits\n" << std::string(1024 * 1024 + 1, 'x') << "\nnever read\n";
+    const Finished lines =
+        run("/bin/sh",
+            {"-c", "exec \"$0\" put jobs --lines -s \"$1\" < \"$2\"", program("telpher"), broker_.ipc(), file.string()},
+            kAnswerWithin);
+    expect_refused(lines, kFailed, "E_TOO_LARGE");
+    EXPECT_THAT(lines.errors, HasSubstr("1 messages confirmed, 1 not"));
     const auto put = client_.queue("jobs").put(std::string(1024 * 1024 + 1, 'x'));
     ASSERT_FALSE(put.has_value());
     EXPECT_EQ(put.error().code(), Code::kTooLarge);

@@ -169,7 +169,7 @@ public:
     /// Waits for room and for the confirm. Returns the message id. Errors: kFull (reject), kSealed, kTimeout, kStopped,
     /// kTooLarge, kUnknown, kDeadlock, kDiskFull. A put whose time is over is taken back first, so kTimeout and
     /// kStopped may come later than asked; kUnknown if that could not be done because the connection was gone and did
-    /// not come back within 10 s, or if the broker has forgotten this producer (an hour without it, or a memory queue
+    /// not come back within 3 s, or if the broker has forgotten this producer (an hour without it, or a memory queue
     /// after a restart).
     Result<std::uint64_t> put(std::string_view body, const PutOptions& options = {});
     /// Puts while holding `under`, a message of this queue: allowed after sealing; kDeadlock instead of hanging when
@@ -207,7 +207,7 @@ public:
     /// The next generation of a sealed queue.
     Result<void> reopen(Millis timeout = kForever);
     /// Waits until the queue is sealed and everything in it is settled. kTimeout; kLost for a memory queue that lost
-    /// messages.
+    /// messages in a restart of the broker and was not reopened since.
     Result<QueueStats> join(Millis timeout = kForever, std::stop_token stop = {});
     /// Like join() without waiting for the seal: until nothing is unfinished.
     Result<QueueStats> wait_idle(Millis timeout = kForever, std::stop_token stop = {});

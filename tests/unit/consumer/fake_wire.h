@@ -90,7 +90,7 @@ struct Rig {
         v1::Opened opened;
         opened.set_generation(generation);
         opened.mutable_options()->set_durability(static_cast<std::uint32_t>(durability));
-        subscription->on_connected(*wire, {opened, false, restarted}, clock.now());
+        subscription->on_connected(*wire, {opened, restarted}, clock.now());
         work();
     }
     void disconnect() {

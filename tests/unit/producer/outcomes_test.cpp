@@ -93,6 +93,20 @@ TEST_F(OutcomesTest, CollectCutsTheEnds) {
     EXPECT_TRUE(runs[1] == (Confirmed{10, 5, Code::kFull, 0}));
 }
 
+TEST_F(OutcomesTest, UndecidedIsWhatLiesBetween) {
+    using Ranges = std::vector<Range>;
+    EXPECT_EQ(outcomes_.undecided({0, 10}), (Ranges{{0, 10}}));
+    add({0, 2, Code::kOk, 100});
+    add({4, 1, Code::kCancelled, 0});
+    add({7, 2, Code::kCancelled, 0});
+    EXPECT_EQ(outcomes_.undecided({0, 10}), (Ranges{{2, 4}, {5, 7}, {9, 10}}));
+    EXPECT_EQ(outcomes_.undecided({4, 5}), Ranges{});
+    EXPECT_EQ(outcomes_.undecided({3, 8}), (Ranges{{3, 4}, {5, 7}}));
+    EXPECT_EQ(outcomes_.undecided({8, 9}), Ranges{});
+    EXPECT_EQ(outcomes_.undecided({20, 22}), (Ranges{{20, 22}}));
+    EXPECT_EQ(outcomes_.undecided({0, 2}), Ranges{});
+}
+
 RC_GTEST_PROP(OutcomesProperty, EverySequenceGetsTheFirstOutcomeToldAndIsFreshOnce, ()) {
     Outcomes outcomes(1'000);
     std::vector<std::optional<Outcome>> model(64);

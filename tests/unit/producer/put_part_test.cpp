@@ -287,6 +287,68 @@ TEST_F(PutPartTest, CancelsAgainOnANewConnection) {
     EXPECT_EQ(done.get().error().code(), Code::kTimeout);
 }
 
+// A broker that was started again knows nothing of what it refused: sent again it would be stored.
+TEST_F(PutPartTest, WhatWasRefusedIsNotSentToARestartedBroker) {
+    ASSERT_TRUE(queue_->put_async("first"));
+    answer_producer();
+    ASSERT_TRUE(put());
+    ASSERT_TRUE(queue_->put_async("before"));
+    PutOptions options = within(100ms);
+    auto cancelled = start_put("cancelled", options);
+    while (queue_->wait(Ticket{2}, 0ms).error().code() == Code::kUsage) continue;
+    ASSERT_TRUE(queue_->put_async("after"));
+    confirm(0, 1, 10);
+    const auto batch = put();
+    ASSERT_TRUE(batch);
+    ASSERT_EQ(batch->count(), 3U);
+    parked(1);
+    const auto cancel = net_.wait_for<v1::Cancel>(v1::OP_CANCEL);
+    ASSERT_TRUE(cancel);
+    ASSERT_EQ(cancel->first_sequence(), 2U);
+    v1::Confirm out_of_line;
+    out_of_line.set_handle(3);
+    out_of_line.set_producer(kProducer);
+    std::uint64_t end = 0;
+    frame::add_run(*out_of_line.mutable_refused(), end, {2, 1, static_cast<std::uint64_t>(Code::kCancelled)});
+    out_of_line.set_decided_below(1);
+    net_.send(v1::OP_CONFIRM, out_of_line);
+    ASSERT_EQ(cancelled.get().error().code(), Code::kTimeout);
+
+    reconnect(hello_ok(1, false, 200), 1);
+    auto again = put();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->header().first, Sequence(1));
+    EXPECT_EQ(again->count(), 1U);
+    again = put();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->header().first, Sequence(3));
+    EXPECT_EQ(again->count(), 1U);
+    const auto record = batch::decode_record(again->records(0, 1).bytes());
+    ASSERT_TRUE(record);
+    EXPECT_EQ(as_text(record->payload), "after");
+    EXPECT_FALSE(net_.take()) << "nor is its cancel";
+    confirm(1, 1, 11);
+    confirm(3, 1, 12);
+    EXPECT_TRUE(queue_->flush(10s));
+}
+
+TEST_F(PutPartTest, AProducerThatTheBrokerForgotGoesOnAsAnother) {
+    ASSERT_TRUE(queue_->put_async("lost"));
+    answer_producer();
+    ASSERT_TRUE(put());
+    confirm(0, 1, 0, Code::kUnknownProducer);
+    EXPECT_EQ(answer_producer(kProducer + 1), 0U);
+    EXPECT_EQ(queue_->wait(Ticket{0}, 10s).error().code(), Code::kUnknown);
+    (void)queue_->flush(10s);
+    ASSERT_TRUE(queue_->put_async("next"));
+    const auto next = put();
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->header().producer, ProducerId(kProducer + 1));
+    EXPECT_EQ(next->header().first, Sequence(0));
+    confirm(0, 1, 5, Code::kOk, kProducer + 1);
+    EXPECT_EQ(queue_->wait(Ticket{1}, 10s).value(), 5U);
+}
+
 TEST_F(PutPartTest, ManyGoInOrderAndCollectTheirRuns) {
     std::vector<std::string> bodies;
     for (int i = 0; i < 10'000; ++i) bodies.push_back(std::to_string(i));

@@ -15,7 +15,7 @@ public:
     void on_connected(Wire& wire, const Connected& connected, Instant /*now*/) override {
         wire_ = &wire;
         told.push_back("connected " + std::to_string(connected.opened.handle()) +
-                       (connected.resumed ? " resumed" : "") + (connected.restarted ? " restarted" : ""));
+                       (connected.restarted ? " restarted" : ""));
     }
     void on_disconnected(Instant /*now*/) override {
         wire_ = nullptr;
@@ -200,7 +200,7 @@ TEST_F(CoreTest, AQueueIsOpenedAgainByNameAlone) {
     EXPECT_FALSE(open.create());
     EXPECT_FALSE(open.has_options());
     answer_open(open, 9);
-    EXPECT_EQ(part->told.back(), "connected 9 resumed");
+    EXPECT_EQ(part->told.back(), "connected 9");
     EXPECT_EQ(part->wire_->handle(), HandleId(9));
 }
 
@@ -210,6 +210,19 @@ TEST_F(CoreTest, ARestartedBrokerIsTold) {
     reconnect(hello_ok(1, false, 200));
     answer_open(expect<v1::Open>(v1::OP_OPEN), 1);
     EXPECT_EQ(part->told.back(), "connected 1 restarted");
+}
+
+TEST_F(CoreTest, ARestartIsToldThoughTheFirstConnectionToItBroke) {
+    greet(hello_ok());
+    const auto part = add_part(open_queue("jobs", 3));
+    reconnect(hello_ok(1, false, 200));
+    expect<v1::Open>(v1::OP_OPEN);  // no answer
+    reconnect(hello_ok(2, true, 200));
+    answer_open(expect<v1::Open>(v1::OP_OPEN), 1);
+    EXPECT_EQ(part->told.back(), "connected 1 restarted");
+    reconnect(hello_ok(3, true, 200));
+    answer_open(expect<v1::Open>(v1::OP_OPEN), 1);
+    EXPECT_EQ(part->told.back(), "connected 1");
 }
 
 TEST_F(CoreTest, AQueueThatIsGoneFailsItsParts) {
