@@ -48,7 +48,8 @@ std::shared_ptr<Subscription> make_subscription(const Queue::Impl& queue, Subscr
 struct Consumer::Impl : consumer::MessageSource {
     Impl(std::shared_ptr<Queue::Impl> of, const ConsumeOptions& options)
         : queue(std::move(of)),
-          subscription(make_subscription(*queue, {Subscription::Kind::kConsumer, options.prefetch, options.name})) {
+          subscription(make_subscription(
+              *queue, {Subscription::Kind::kConsumer, options.prefetch, options.name, options.messages_max})) {
         if (options.stop.stop_possible()) on_stop.emplace(options.stop, [this] { subscription->stop(); });
         queue->engine->add(queue->link, subscription);
     }
@@ -93,7 +94,8 @@ Consumer Queue::consume(const ConsumeOptions& options) {
 }
 
 RunResult Queue::run(const RunOptions& options, const std::function<Verdict(Message&)>& handler) {
-    Consumer::Impl source(impl_, {.prefetch = options.prefetch, .stop = {}, .name = {}});
+    Consumer::Impl source(impl_,
+                          {.prefetch = options.prefetch, .stop = {}, .name = {}, .messages_max = options.messages_max});
     const RunResult result = consumer::HandlerPool(source, options, handler, impl_->engine->clock()).run();
     source.stop();
     (void)source.subscription->flush(
@@ -104,7 +106,7 @@ RunResult Queue::run(const RunOptions& options, const std::function<Verdict(Mess
 Result<Message> Queue::get(Millis timeout, std::stop_token stop) {
     if (impl_->engine->forked()) return fail(Code::kForked, "made before fork()");
     const auto getter = impl_->part<Subscription>(impl_->gets, [this] {
-        return make_subscription(*impl_, {Subscription::Kind::kGetter, 0, {}});
+        return make_subscription(*impl_, {Subscription::Kind::kGetter, 0, {}, 0});
     });
     auto message = getter->next(timeout, stop);
     if (timeout > 0ms || message || message.error().code() != Code::kEmpty) return message;

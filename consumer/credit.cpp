@@ -37,16 +37,17 @@ std::uint64_t Credit::settled_lately() const {
 
 // What should be buffered or on its way, all in all.
 std::uint64_t Credit::wanted(const Load& load) const {
-    if (prefetch_ > 0) return minus(prefetch_, load.handled);
+    if (prefetch_ > 0) return std::min(minus(prefetch_, load.handled), load.takes_left);
     const std::uint64_t floor = eager_ && load.handled == 0 ? 1 : 0;
     const std::uint64_t wanted = std::max(load.waiting + minus(settled_lately(), 1), floor);
-    return std::min(wanted, minus(limits::kCreditMessagesMax, load.handled));
+    return std::min({wanted, minus(limits::kCreditMessagesMax, load.handled), load.takes_left});
 }
 
 // True if much less than `wanted` is buffered or on its way, or a thread waits for which nothing is.
 bool Credit::short_of(const Load& load, std::uint64_t wanted) const {
     const std::uint64_t coming = load.buffered + minus(granted_.messages, load.delivered);
-    return coming < wanted && (2 * coming <= wanted || coming < load.waiting);
+    const std::uint64_t waiting = std::min<std::uint64_t>(load.waiting, load.takes_left);
+    return coming < wanted && (2 * coming <= wanted || coming < waiting);
 }
 
 bool Credit::short_of_bytes(const Load& load) const {
@@ -59,7 +60,7 @@ bool Credit::low(const Load& load) const {
     if (prefetch_ > 0) return short_of(load, wanted(load));
     const std::uint64_t floor = eager_ && load.handled == 0 ? 1 : 0;
     const std::uint64_t wanted = std::max<std::uint64_t>({wanted_ >= kRefillEarly ? wanted_ : 0, load.waiting, floor});
-    return short_of(load, std::min(wanted, minus(limits::kCreditMessagesMax, load.handled)));
+    return short_of(load, std::min({wanted, minus(limits::kCreditMessagesMax, load.handled), load.takes_left}));
 }
 
 std::optional<CreditLimits> Credit::raise(const Load& load, Instant now) {

@@ -32,8 +32,9 @@ struct Load {
     std::uint64_t delivered_bytes = 0;  ///< Bytes of them, as the broker counts.
     std::uint64_t buffered = 0;         ///< Not taken yet.
     std::uint64_t buffered_bytes = 0;
-    std::uint64_t handled = 0;  ///< Taken, without a verdict.
-    std::uint32_t waiting = 0;  ///< Threads that wait for a message.
+    std::uint64_t handled = 0;              ///< Taken, without a verdict.
+    std::uint32_t waiting = 0;              ///< Threads that wait for a message.
+    std::uint64_t takes_left = UINT64_MAX;  ///< So many will be taken at most from now on, buffered ones among them.
 };
 
 class Credit {

@@ -23,6 +23,9 @@ using command::Globals;
 constexpr std::size_t kBufferBytes = 256 * limits::kKiB;  // written at once at most, but for one large message
 constexpr std::uint64_t kHeldMax = 65'536;                // messages that --ack none keeps leased
 constexpr Millis kFlushTimeout{10'000};
+constexpr Millis kAskTimeout{5'000};
+/// --wait 0: how long a message that was there may take to come; longer only if somebody else was quicker.
+constexpr Millis kComing{1'000};
 
 Result<MessageWriter::Style> style_of(const GetFlags& flags, const Globals& globals) {
     using Style = MessageWriter::Style;
@@ -50,15 +53,15 @@ public:
     Getting(const GetFlags& flags, const command::StopSignals& signals, Queue queue, MessageWriter writer)
         : flags_(flags), signals_(signals), queue_(std::move(queue)), writer_(std::move(writer)) {
         if (flags_.wait != kForever) end_ = system_clock().now() + flags_.wait;
-        if (flags_.follow) consumer_.emplace(queue_.consume({.prefetch = 0, .stop = signals_.token(), .name = {}}));
     }
 
     int run() {
-        const Code ended = take_all();
+        const auto there = begin();
+        const Code ended = there ? take_all() : this->ended(there.error());
         if (status_ == command::kExitOk) status_ = writer_.finish();
         settle();
         if (status_ != command::kExitOk) return status_;
-        const auto flushed = consumer_ ? consumer_->flush(kFlushTimeout) : queue_.flush(kFlushTimeout);
+        const auto flushed = consumer_ ? consumer_->flush(kFlushTimeout) : Result<void>();
         if (!flushed) return command::print_error(flushed.error());
         if (ended == Code::kStopped) return signals_.exit_status(command::kExitFailed);
         if (taken_ > 0 || flags_.follow) return command::kExitOk;
@@ -66,14 +69,30 @@ public:
     }
 
 private:
+    /// Asks for no more than will be taken: what was drawn in vain would be delivered again to somebody else. kEmpty,
+    /// kEnd: nothing is there, and only that is wanted.
+    Result<void> begin() {
+        std::uint64_t most = flags_.follow ? 0 : flags_.count;
+        if (flags_.wait == Millis{0}) {
+            const auto state = queue_.stats(kAskTimeout);
+            if (!state) return fail(state.error());
+            if (state->sealed && state->unfinished() == 0) return fail(Code::kEnd);
+            if (state->ready == 0 || state->paused) return fail(Code::kEmpty);
+            most = most == 0 ? state->ready : std::min(most, state->ready);
+        }
+        consumer_.emplace(queue_.consume({.prefetch = 0, .stop = signals_.token(), .name = {}, .messages_max = most}));
+        most_ = most == 0 ? UINT64_MAX : most;
+        return {};
+    }
+
     /// Why it ended; errors are printed and set status_.
     Code take_all() {
-        while (flags_.follow || taken_ < flags_.count) {
+        while (taken_ < most_) {
             // Whatever is there already goes out with one write; before a wait everything is out and settled.
-            auto message = take(Millis{0});
+            auto message = consumer_->next(Millis{0});
             if (!message && message.error().code() == Code::kEmpty) {
                 if (!write_and_settle()) return Code::kOk;
-                message = take(time_left());
+                message = consumer_->next(time_left());
             }
             if (!message) return ended(message.error());
             if (!add(std::move(*message))) return Code::kOk;
@@ -81,12 +100,9 @@ private:
         return Code::kOk;
     }
 
-    Result<Message> take(Millis timeout) {
-        return consumer_ ? consumer_->next(timeout) : queue_.get(timeout, signals_.token());
-    }
-
     [[nodiscard]] Millis time_left() const {
         if (flags_.wait == kForever) return kForever;
+        if (flags_.wait == Millis{0}) return kComing;
         return std::max(Millis{0}, std::chrono::ceil<Millis>(end_ - system_clock().now()));
     }
 
@@ -125,8 +141,9 @@ private:
     const GetFlags& flags_;
     const command::StopSignals& signals_;
     Queue queue_;
-    MessageWriter writer_;
     std::optional<Consumer> consumer_;
+    std::uint64_t most_ = 0;
+    MessageWriter writer_;
     Instant end_ = Instant::never();
     std::vector<Message> held_;
     std::uint64_t taken_ = 0;

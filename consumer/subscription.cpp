@@ -37,6 +37,7 @@ Result<Message> Subscription::next(Millis timeout, const std::stop_token& stop) 
         if (!taken) return fail(std::move(taken.error()));
         auto impl = Message::Impl::decode(taken->delivery, taken->index, taken->record);
         if (impl) return Message(std::move(*impl));
+        forget_take();
         settle(*taken->delivery, taken->index, kUnreadable);
     }
 }
@@ -46,7 +47,7 @@ Result<DeliveryBuffer::Taken> Subscription::take(Millis timeout, const std::stop
     {
         Lock lock(mutex_);
         if (getter()) last_get_ = clock_.now();
-        if (buffer_.take(taken)) {
+        if (take_buffered(taken)) {
             wake(lock, false);
             return taken;
         }
@@ -78,7 +79,7 @@ Result<DeliveryBuffer::Taken> Subscription::wait_take(Lock& lock, Instant deadli
     for (bool in_time = true;;) {
         if (stop.stop_requested()) return fail(Code::kStopped);
         if (auto error = over()) return fail(std::move(*error));
-        if (buffer_.take(taken)) return taken;
+        if (take_buffered(taken)) return taken;
         if (ended_ != Code::kOk) return fail(ended_);
         if (!in_time) return fail(Code::kEmpty);
         if (worth_a_wake()) {
@@ -88,6 +89,18 @@ Result<DeliveryBuffer::Taken> Subscription::wait_take(Lock& lock, Instant deadli
             in_time = wait_arrived(lock, deadline, stop);
         }
     }
+}
+
+bool Subscription::take_buffered(DeliveryBuffer::Taken& out) {
+    const bool took = !all_taken() && buffer_.take(out);
+    taken_ += took ? 1 : 0;
+    return took;
+}
+
+/// What was taken is not for the user.
+void Subscription::forget_take() {
+    const Lock lock(mutex_);
+    --taken_;
 }
 
 // Waits until something arrived, perhaps for nothing; false: `deadline` is over.
@@ -223,12 +236,13 @@ Load Subscription::load() const {
             .buffered = buffer_.buffered(),
             .buffered_bytes = buffer_.buffered_bytes(),
             .handled = buffer_.handled(),
-            .waiting = waiting_};
+            .waiting = waiting_,
+            .takes_left = options_.messages_max == 0 ? UINT64_MAX : options_.messages_max - taken_};
 }
 
 std::optional<Error> Subscription::over() const {
     if (failure_) return failure_;
-    if (stopped_) return Error(Code::kStopped);
+    if (stopped_ || all_taken()) return Error(Code::kStopped);
     return std::nullopt;
 }
 

@@ -40,6 +40,7 @@ public:
         Kind kind = Kind::kConsumer;
         std::uint32_t prefetch = 0;
         std::string name;
+        std::uint64_t messages_max = 0;  ///< Asks for no more than so many in all; 0 = no limit.
     };
 
     /// Gets do_work() called soon. Called by user threads, without the mutex; `waits`: the thread will wait for what
@@ -110,6 +111,9 @@ private:
     // subscription.cpp: user threads. What takes a Lock may let go of it for a while; the rest needs the mutex held.
     Result<DeliveryBuffer::Taken> take(Millis timeout, const std::stop_token& stop);
     Result<DeliveryBuffer::Taken> wait_take(Lock& lock, Instant deadline, const std::stop_token& stop);
+    bool take_buffered(DeliveryBuffer::Taken& out);
+    void forget_take();
+    [[nodiscard]] bool all_taken() const { return options_.messages_max != 0 && taken_ == options_.messages_max; }
     void wake(Lock& lock, bool waits);
     bool wait_until(std::condition_variable& changed, Lock& lock, Instant deadline) const;
     Result<void> wait_round(Lock& lock, std::uint64_t round, Instant deadline);
@@ -153,6 +157,7 @@ private:
     SettleBatcher batcher_;
     Credit credit_;
     CreditLimits delivered_;           // of this attachment so far
+    std::uint64_t taken_ = 0;          // by next(), in all
     std::uint64_t newly_settled_ = 0;  // since the engine last looked: handled ones, not released ones
     std::uint32_t waiting_ = 0;        // threads in next()
     std::uint32_t settle_waiters_ = 0;

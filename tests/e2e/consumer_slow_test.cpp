@@ -92,6 +92,42 @@ TEST(ConsumerSlow, what_get_fetched_too_much_goes_back) {
     EXPECT_TRUE(eventually(10s, [&] { return queue.stats()->consumers == 0; })) << "nobody gets: nobody is attached";
 }
 
+TEST(ConsumerSlow, who_takes_a_number_of_messages_draws_no_more) {
+    Broker broker;
+    Client client(broker.ipc());
+    Queue queue = client.queue("numbered");
+    ASSERT_NO_FATAL_FAILURE(put(queue, 3'000));
+    {
+        Consumer consumer = queue.consume({.messages_max = 1'000});
+        int taken = 0;
+        for (Message& message : consumer) {
+            message.ack();
+            ++taken;
+        }
+        EXPECT_EQ(taken, 1'000);
+        EXPECT_EQ(consumer.ended(), Code::kStopped);
+        EXPECT_EQ(consumer.next(Millis{0}).error().code(), Code::kStopped);
+    }
+    const RunResult run = queue.run({.threads = 4, .messages_max = 1'000}, [](Message&) { return Verdict::ack(); });
+    EXPECT_EQ(run.acked, 1'000U);
+    for (const char* wait : {"0", "5s"}) {
+        const Finished got =
+            test::run(program("telpher"), {"get", "numbered", "-n", "400", "--wait", wait, "-s", broker.ipc()}, 20s);
+        EXPECT_TRUE(got.ended.ok()) << got.errors;
+        EXPECT_EQ(std::count(got.output.begin(), got.output.end(), '\n'), 400);
+    }
+    const auto stats = queue.stats();
+    EXPECT_EQ(stats->acked, 2'800U);
+    EXPECT_EQ(stats->ready, 200U);
+    EXPECT_EQ(stats->redelivered, 0U);
+    for (int i = 0; i < 200; ++i) {
+        auto message = queue.get(kLimit);
+        ASSERT_TRUE(message);
+        EXPECT_EQ(message->delivery(), 1U) << "it was drawn in vain";
+        message->ack();
+    }
+}
+
 TEST(ConsumerSlow, a_message_may_outlive_its_queue_handle) {
     Broker broker;
     Client client(broker.ipc());

@@ -62,6 +62,9 @@ struct ConsumeOptions {
     std::uint32_t prefetch = 0;
     std::stop_token stop{};  ///< Ends the loop; messages not taken yet are released.
     std::string name{};      ///< For people.
+    /// Messages taken in all; then next() is kStopped. No more are asked for, so that none is drawn in vain. 0 = no
+    /// limit.
+    std::uint64_t messages_max = 0;
 };
 
 /// Options of a handler pool.

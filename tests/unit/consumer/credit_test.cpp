@@ -84,6 +84,20 @@ TEST(Credit, FixedPrefetchCountsWhatIsHandled) {
     EXPECT_EQ(credit.raise({.delivered = 10, .handled = 5}, kStart)->messages, 15U);
 }
 
+TEST(Credit, AsksForNoMoreThanWillBeTaken) {
+    Credit adaptive(0, true);
+    adaptive.settled(100, kStart);
+    EXPECT_EQ(adaptive.raise({.waiting = 8, .takes_left = 5}, kStart)->messages, 5U);
+    EXPECT_FALSE(adaptive.raise({.delivered = 5, .buffered = 5, .waiting = 3, .takes_left = 5}, kStart));
+    EXPECT_FALSE(adaptive.low({.delivered = 5, .buffered = 2, .waiting = 8, .takes_left = 2}));
+    EXPECT_FALSE(adaptive.raise({.delivered = 5, .handled = 5, .waiting = 3, .takes_left = 0}, kStart));
+    // Asked back by the broker: another one is wanted for it.
+    EXPECT_EQ(adaptive.raise({.delivered = 5, .buffered = 1, .waiting = 2, .takes_left = 2}, kStart)->messages, 6U);
+
+    Credit fixed(10, true);
+    EXPECT_EQ(fixed.raise({.takes_left = 3}, kStart)->messages, 3U);
+}
+
 TEST(Credit, WaitingThreadsAreServedWithoutVerdicts) {
     Credit credit(0, true);
     Load load{.waiting = 1};
