@@ -66,8 +66,11 @@ Result<std::unique_ptr<File>> SegmentPool::create(const std::string& path, std::
 Result<void> SegmentPool::drop(SegmentId number, std::uint64_t capacity) {
     no_room_ = false;
     const std::string path = join_path(options_.dir, file_name(number, kSegmentSuffix));
-    if (capacity != options_.segment_bytes || spares_.size() >= options_.spares_max) return files_.remove(path);
     const std::string name = file_name(number, kSpareSuffix);
+    // A spare of that name was made for this segment and not used for it.
+    const bool taken = std::find(spares_.begin(), spares_.end(), name) != spares_.end();
+    if (taken || capacity != options_.segment_bytes || spares_.size() >= options_.spares_max)
+        return files_.remove(path);
     if (auto done = files_.rename(path, join_path(options_.dir, name)); !done) return done;
     spares_.push_front(name);  // in front of one that is still being filled
     return {};

@@ -3,7 +3,8 @@
 // fills no file.
 //
 // Invariants: (1) a file gets its segment name only after its header block is durable; (2) a segment loses its name
-// only after the mark that says so is durable; (3) every name is durable before a record in the file is.
+// only after the mark that says so is durable; (3) every name is durable before a record in the file is; (4) no two
+// spares have one name.
 #pragma once
 
 #include <cstdint>

@@ -251,6 +251,21 @@ TEST_F(ReclaimTest, SparesOfTheUsualSizeGiveWayToASegmentThatIsLarger) {
     EXPECT_EQ(log_->committed_lsn(), log_->last_lsn());
 }
 
+// A fresh spare is named after the segment that it was made for, which may begin in another one.
+TEST_F(ReclaimTest, ASegmentIsDroppedWhileASpareOfItsNumberIsThere) {
+    must_open();
+    fill_to(SegmentId(3));
+    while (log_->last_lsn() < Lsn(48) && !log_->needs_roll(4, 8000)) commit(batch(std::string(1000, 'f')));
+    for (int i = 0; i < 100; ++i) log_->committer().do_work();
+    ASSERT_EQ(files_ending("4.spare"), 1U);
+    for (std::uint64_t next = 4; next < 10; ++next) {
+        drop_all();
+        fill_to(SegmentId(next));
+        ASSERT_FALSE(log_->failed()) << "segment " << next << ": " << log_->failed()->message();
+        EXPECT_EQ(log_->segment_count(), files_ending(".seg") + files_ending(".spare"));
+    }
+}
+
 TEST_F(ReclaimTest, NoRoomForASpareIsNoFailure) {
     must_open();
     while (append(batch(std::string(1000, 'f'))).lsn < Lsn(10)) {
