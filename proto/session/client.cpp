@@ -72,14 +72,15 @@ struct Client::Impl {
     }
 
     template <class Reply, class Request>
-    Result<Reply> call(v1::Op op, Request request, Millis timeout, std::vector<Slice>* bodies = nullptr) {
+    Result<Reply> call(v1::Op op, Request request, Millis timeout, Code done_before = Code::kOk) {
         session::CallOptions options;
         options.timeout = timeout;
-        options.bodies = bodies;
+        options.done_before = done_before;
         return engine->call<Reply>(op, std::move(request), options);
     }
-    Result<void> change(v1::Change request, Millis timeout) {
-        if (auto done = call<v1::Ok>(v1::OP_CHANGE, std::move(request), timeout); !done) return fail(done.error());
+    Result<void> change(v1::Change request, Millis timeout, Code done_before = Code::kOk) {
+        const auto done = call<v1::Ok>(v1::OP_CHANGE, std::move(request), timeout, done_before);
+        if (!done) return fail(done.error());
         return {};
     }
 
@@ -121,7 +122,7 @@ Result<void> Client::set(std::string_view name, const QueueOptions& options, Mil
 Result<void> Client::remove(std::string_view name, bool force, Millis timeout) {
     auto request = change(v1::Change::WHAT_REMOVE, name);
     request.set_force(force);
-    return impl_->change(std::move(request), timeout);
+    return impl_->change(std::move(request), timeout, Code::kNotFound);
 }
 
 Result<void> Client::pause(std::string_view name, bool paused, Millis timeout) {

@@ -108,6 +108,8 @@ Result<void> Core::on_error(const v1::Error& error) {
         match.answer(refused);
     } else if (code == Code::kRestarting) {
         requests_.postpone(match.call);  // The next broker will answer.
+    } else if (requests_.repeated(match.call) && requests_.find(match.call)->done_before == code) {
+        requests_.take(match.call).done({});
     } else {
         finish_call(match.call, refused);
     }

@@ -34,6 +34,7 @@ struct CallOptions {
     std::stop_token stop;
     std::shared_ptr<QueueLink> link;       ///< The request names this queue's handle: it waits until the queue is open.
     std::vector<Slice>* bodies = nullptr;  ///< Where the answer's bodies go.
+    Code done_before = Code::kOk;          ///< As in PendingRequest.
 };
 
 class Engine {
@@ -132,6 +133,7 @@ Result<Reply> Engine::call(v1::Op op, Request request, const CallOptions& option
     pending.op = op;
     pending.link = options.link;
     pending.leave = op == v1::OP_JOIN;
+    pending.done_before = options.done_before;
     pending.encode = [op, &request](std::uint64_t req, Epoch epoch, [[maybe_unused]] HandleId handle) {
         request.set_req(req);
         request.set_epoch(epoch.value());
@@ -143,7 +145,7 @@ Result<Reply> Engine::call(v1::Op op, Request request, const CallOptions& option
         if (options.bodies != nullptr) options.bodies->assign(frame.bodies.begin(), frame.bodies.end());
     };
     if (const auto done = run_call(std::move(pending), options); !done) return fail(done.error());
-    return std::move(*reply);
+    return reply ? std::move(*reply) : Reply{};  // none: it was done before
 }
 
 }  // namespace telpher::session

@@ -71,7 +71,14 @@ Result<void> Queue::seal(Millis timeout) {
     return change(*impl_, v1::OP_SEAL, v1::Seal{}, left_until(deadline, impl_->engine->clock()));
 }
 
-Result<void> Queue::reopen(Millis timeout) { return change(*impl_, v1::OP_REOPEN, v1::Reopen{}, timeout); }
+Result<void> Queue::reopen(Millis timeout) {
+    session::CallOptions options;
+    options.timeout = timeout;
+    options.link = impl_->link;
+    options.done_before = Code::kBadOption;  // not sealed any more
+    const auto done = impl_->engine->call<v1::Ok>(v1::OP_REOPEN, v1::Reopen{}, options);
+    return done ? Result<void>() : fail(done.error());
+}
 
 Result<QueueStats> Queue::join(Millis timeout, std::stop_token stop) {
     return telpher::join(*impl_, true, timeout, stop);

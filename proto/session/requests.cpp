@@ -8,7 +8,7 @@ namespace telpher::session {
 
 Requests::CallId Requests::add(PendingRequest request) {
     const CallId id = next_call_++;
-    calls_.emplace(id, Call{std::move(request), 0});
+    calls_.emplace(id, Call{std::move(request)});
     return id;
 }
 
@@ -77,7 +77,9 @@ Requests::Match Requests::match(std::uint64_t req) {
 
 void Requests::disconnected() {
     on_way_.clear();
-    for (auto& [id, call] : calls_) call.req = 0;
+    for (auto& [id, call] : calls_) {
+        if (std::exchange(call.req, 0) != 0) call.repeated = true;
+    }
 }
 
 v1::Op answer_of(v1::Op question) {

@@ -23,6 +23,9 @@ struct PendingRequest {
     v1::Op op = v1::OP_UNSPECIFIED;
     std::shared_ptr<QueueLink> link;  ///< Names the handle of this queue: waits until it is open.
     bool leave = false;               ///< When given up, the broker must be told.
+    /// Refused with this code when it is sent again on another connection, it was done the first time. kOk: no code
+    /// says so.
+    Code done_before = Code::kOk;
     /// The header frame for the current connection.
     std::function<std::string(std::uint64_t req, Epoch epoch, HandleId handle)> encode;
     std::function<void(const Frame&)> answer;  ///< Takes what it needs of the answer.
@@ -46,6 +49,8 @@ public:
     void postpone(CallId id);
     /// The number under which `id` is on its way; 0 = it is not.
     [[nodiscard]] std::uint64_t sent_as(CallId id) const;
+    /// True if it was on its way on an earlier connection, too: nobody knows whether it arrived.
+    [[nodiscard]] bool repeated(CallId id) const { return calls_.at(id).repeated; }
     /// Takes the call out; its `done` is the caller's to call.
     [[nodiscard]] PendingRequest take(CallId id);
     [[nodiscard]] std::vector<CallId> all(const QueueLink* link) const;
@@ -68,6 +73,7 @@ private:
     struct Call {
         PendingRequest request;
         std::uint64_t req = 0;
+        bool repeated = false;
     };
     std::uint64_t next_req_ = 1;
     CallId next_call_ = 1;

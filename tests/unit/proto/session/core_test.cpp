@@ -103,6 +103,11 @@ protected:
     }
     /// A call of a user thread that notes how it ended.
     Requests::CallId call(v1::Op op, std::shared_ptr<QueueLink> link = nullptr, Instant deadline = Instant::never()) {
+        const auto id = core_.request(pending(op, std::move(link), deadline));
+        work();
+        return id;
+    }
+    PendingRequest pending(v1::Op op, std::shared_ptr<QueueLink> link, Instant deadline) {
         PendingRequest request;
         request.op = op;
         request.link = std::move(link);
@@ -121,9 +126,7 @@ protected:
         };
         request.deadline = deadline;
         request.reach_by = now_ + 10s;
-        const auto id = core_.request(request);
-        work();
-        return id;
+        return request;
     }
     void answer_ok(std::uint64_t req) {
         v1::Ok ok;
@@ -223,6 +226,32 @@ TEST_F(CoreTest, ARestartIsToldThoughTheFirstConnectionToItBroke) {
     reconnect(hello_ok(3, true, 200));
     answer_open(expect<v1::Open>(v1::OP_OPEN), 1);
     EXPECT_EQ(part->told.back(), "connected 1");
+}
+
+TEST_F(CoreTest, ACallSentAgainMayHaveBeenDoneBefore) {
+    greet(hello_ok());
+    const auto reopen = [&] {
+        PendingRequest request = pending(v1::OP_REOPEN, nullptr, Instant::never());
+        request.done_before = Code::kBadOption;
+        core_.request(request);
+        work();
+    };
+    reopen();
+    answer_error(expect<v1::Join>(v1::OP_REOPEN).req(), Code::kBadOption);
+    ASSERT_EQ(ended_.size(), 1U);
+    EXPECT_TRUE(ended_[0].starts_with(info(Code::kBadOption).name)) << "the first time it is refused";
+    reopen();
+    expect<v1::Join>(v1::OP_REOPEN);
+    reconnect(hello_ok(2, true));
+    answer_error(expect<v1::Join>(v1::OP_REOPEN).req(), Code::kBadOption);
+    ASSERT_EQ(ended_.size(), 2U);
+    EXPECT_EQ(ended_[1], "ok");
+    reopen();
+    expect<v1::Join>(v1::OP_REOPEN);
+    reconnect(hello_ok(3, true));
+    answer_error(expect<v1::Join>(v1::OP_REOPEN).req(), Code::kNotFound);
+    ASSERT_EQ(ended_.size(), 3U);
+    EXPECT_TRUE(ended_[2].starts_with(info(Code::kNotFound).name));
 }
 
 TEST_F(CoreTest, AQueueThatIsGoneFailsItsParts) {
