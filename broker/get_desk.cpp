@@ -12,6 +12,18 @@ namespace {
 constexpr std::uint64_t kDeliverMax = 64 * 1024;
 /// Lost ranges told in one SETTLED: 30 bytes each at most, in a frame of 64 KiB.
 constexpr std::ptrdiff_t kLostMax = 2000;
+/// Runs of different standing that one ATTACH or EXTEND may look at, so that what is lost fits its answer; the rest
+/// counts as lost.
+constexpr std::uint64_t kLooksAnswered = 12 * 1024;
+/// The same for SETTLE: more than a consumer can hold.
+constexpr std::uint64_t kLooksSettled = queue::kLeasesMax + 2 * limits::kSettleRangesMax;
+/// Runs that one turn of a queue's timers gives back: what is logged of them has room in any segment.
+constexpr std::uint64_t kTimerRunsMax = 16 * 1024;
+
+/// The delivery that a run names; one that no message can have is none.
+std::uint32_t delivery_of(const frame::Run& run) {
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(run.value, UINT32_MAX));
+}
 
 Result<queue::Verdict> verdict_of(v1::Settle::Verdict verdict) {
     switch (verdict) {
@@ -38,12 +50,22 @@ Subscription* GetDesk::of(const Session& session, std::uint32_t number) {
     return subscription != nullptr && subscription->session == session.id ? subscription : nullptr;
 }
 
+bool GetDesk::holds(const Session& session, const HostedQueue& queue, Offset offset, std::uint32_t delivery) const {
+    const auto holder = queue.queue.holder(offset, delivery);
+    if (!holder) return false;
+    const auto number = by_consumer_.find(*holder);
+    return *holder == ConsumerId() ||
+           (number != by_consumer_.end() && subscriptions_.at(number->second).session == session.id);
+}
+
 void GetDesk::attach(Session& session, const v1::Attach& request) {
     const auto handle = session.handles.find(HandleId(request.handle()));
     HostedQueue* queue = handle == session.handles.end() ? nullptr : core_.catalog.find(handle->second.queue);
     if (queue == nullptr) return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, "no such handle"));
     const auto held = frame::read_runs(request.held(), limits::kControlHeaderBytes);
     if (!held) return core_.refuse(session.peer, request.req(), held.error());
+    if (request.consumer_name().size() > limits::kNameBytesMax)
+        return core_.refuse(session.peer, request.req(), Error(Code::kProtocol, "consumer name over 255 bytes"));
     if (session.subscriptions.size() >= limits::kHandlesMax) {
         return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "attachments of one session"));
     }
@@ -59,9 +81,10 @@ void GetDesk::attach(Session& session, const v1::Attach& request) {
     attached.set_req(request.req());
     attached.set_sub(subscription.number);
     std::uint64_t end = 0;
+    std::uint64_t looks = kLooksAnswered;
     for (const frame::Run& run : *held) {
-        const auto lost = queue->queue.claim(subscription.consumer, {Offset(run.first), run.count},
-                                             static_cast<std::uint32_t>(run.value), core_.now);
+        const auto lost = queue->queue.claim(subscription.consumer, {Offset(run.first), run.count}, delivery_of(run),
+                                             core_.now, &looks);
         for (const queue::Range& range : lost) {
             frame::add_range(*attached.mutable_lost(), end, range.first.value(), range.count);
         }
@@ -121,10 +144,10 @@ Result<void> GetDesk::settle(Session& session, const v1::Settle& request) {
     const Duration delay = std::chrono::milliseconds(request.delay_ms());
     std::vector<queue::Range> done;
     Returned returned;
+    std::uint64_t looks = kLooksSettled;
     for (const frame::Run& run : *runs) {
-        queue::Settled settled = queue->queue.settle(
-            subscription->consumer, {Offset(run.first), run.count},
-            static_cast<std::uint32_t>(std::min<std::uint64_t>(run.value, UINT32_MAX)), *verdict, core_.now, delay);
+        queue::Settled settled = queue->queue.settle(subscription->consumer, {Offset(run.first), run.count},
+                                                     delivery_of(run), *verdict, core_.now, delay, &looks);
         done.insert(done.end(), settled.done.begin(), settled.done.end());
         returned.insert(returned.end(), settled.returned.begin(), settled.returned.end());
         for (const queue::Range& lost : settled.lost) subscription->lost.emplace_back(request.settle(), lost);
@@ -136,6 +159,9 @@ Result<void> GetDesk::settle(Session& session, const v1::Settle& request) {
         core_.journal.returned(queue->id, returned, later ? core_.wall_ms(core_.now + delay) : 0, nacked);
     }
     core_.account(*queue);
+    core_.catalog.touch(*queue);
+    if (looks == 0 || subscription->lost.size() > kLooksSettled)
+        return fail(Code::kProtocol, "SETTLE of more than a consumer can hold");
     core_.gate.add(queue->queue.options().durability, core_.journal.last(),
                    [this, number = subscription->number, settle = request.settle()] {
                        Subscription* still = find(number);
@@ -147,7 +173,6 @@ Result<void> GetDesk::settle(Session& session, const v1::Settle& request) {
                        still->settled_due = true;
                        core_.catalog.touch(*of);
                    });
-    core_.catalog.touch(*queue);
     return {};
 }
 
@@ -161,11 +186,12 @@ Result<void> GetDesk::extend(Session& session, const v1::Extend& request) {
     std::uint64_t end = 0;
     constexpr auto kLeaseMaxMs = std::chrono::duration_cast<std::chrono::milliseconds>(limits::kNackDelayMax).count();
     const auto lease = std::chrono::milliseconds(std::min<std::uint64_t>(request.lease_ms(), kLeaseMaxMs));
+    std::uint64_t looks = kLooksAnswered;
     for (const frame::Run& run : *runs) {
         std::vector<queue::Range> lost{{Offset(run.first), run.count}};
         if (queue != nullptr) {
-            lost = queue->queue.extend(subscription->consumer, {Offset(run.first), run.count},
-                                       static_cast<std::uint32_t>(run.value), core_.now, lease);
+            lost = queue->queue.extend(subscription->consumer, {Offset(run.first), run.count}, delivery_of(run),
+                                       core_.now, lease, &looks);
         }
         for (const queue::Range& range : lost) {
             frame::add_range(*extended.mutable_lost(), end, range.first.value(), range.count);
@@ -323,7 +349,7 @@ void GetDesk::tell(HostedQueue& queue) {
 
 void GetDesk::run_timers(HostedQueue& queue) {
     core_.journal.reserve(0);
-    const Returned returned = queue.queue.run_timers(core_.now);
+    const Returned returned = queue.queue.run_timers(core_.now, kTimerRunsMax);
     if (queue.durable()) core_.journal.returned(queue.id, returned, 0, false);
     core_.catalog.touch(queue);
 }

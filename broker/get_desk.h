@@ -45,6 +45,9 @@ public:
     Result<std::size_t> take_loaded();
 
     [[nodiscard]] Subscription* find(std::uint32_t number);
+    /// True if the session has that message of the queue by that delivery, or may claim it.
+    [[nodiscard]] bool holds(const Session& session, const HostedQueue& queue, Offset offset,
+                             std::uint32_t delivery) const;
 
 private:
     Subscription* of(const Session& session, std::uint32_t number);

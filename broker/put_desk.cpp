@@ -98,8 +98,9 @@ TicketId PutDesk::take_part(HostedQueue& queue, Producer& producer, const Sessio
     ticket.runs.push_back({part.first, part.count, index, false});
     ticket.body = view;
     ticket.bytes = view.bytes_before(index + part.count) - view.bytes_before(index);
-    if (queue.queue.in_hands(Offset(header.under_offset()), header.under_delivery()))
-        ticket.under = queue::Range{Offset(header.under_offset()), 1};
+    const Offset under(header.under_offset());
+    if (header.under_delivery() > 0 && holds_(session, queue, under, header.under_delivery()))
+        ticket.under = queue::Range{under, 1};
     if (core_.disk_full && queue.durable()) ticket.refusal = Code::kDiskFull;
     if (queue.seal_asked && !ticket.under) ticket.refusal = Code::kSealed;
     ticket.since = core_.now;
@@ -191,23 +192,21 @@ bool PutDesk::ask_for_body(HostedQueue& queue, Ticket& ticket) {
     room.set_handle(ticket.handle.value());
     room.set_producer(ticket.producer.value());
     room.set_first_sequence(ticket.put_first.value());
-    if (const Session* session = core_.sessions.find(ticket.session)) core_.send(*session, v1::OP_ROOM, room);
+    const Session* session = core_.sessions.find(ticket.session);
+    if (session != nullptr && session->peer == ticket.peer) core_.send(*session, v1::OP_ROOM, room);
     return true;
 }
 
 void PutDesk::move_to_end(HostedQueue& queue, Producer& producer) {
     auto node = tickets_.extract(producer.line.front());
     Ticket& ticket = node.mapped();
-    queue.queue.cancel(ticket.id);
+    queue.queue.move_to_end(ticket.id, next_ticket_);
     ticket.id = next_ticket_;
     next_ticket_ += 1;
-    ticket.in_line = false;
     ticket.room_asked = false;
-    --queue.blocked_producers;
     node.key() = ticket.id;
     producer.line.front() = ticket.id;
     tickets_.insert(std::move(node));
-    place_first(queue, producer);
 }
 
 void PutDesk::store(HostedQueue& queue, Producer& producer, Ticket& ticket, const queue::Admission& admission) {

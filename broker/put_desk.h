@@ -7,6 +7,7 @@
 // kParkedBytesMax, keeps its place but not its body, and ROOM asks for that again when its turn comes.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -42,6 +43,9 @@ public:
     void expire(HostedQueue& queue);
     /// SEAL was asked: it goes in line behind every put that came before it.
     void seal_asked(HostedQueue& queue);
+    /// Tells whether a session holds a message of a queue by that delivery (set once).
+    using Holds = std::function<bool(const Session&, const HostedQueue&, Offset, std::uint32_t)>;
+    void on_lease(Holds holds) { holds_ = std::move(holds); }
     /// Starts numbering producers of this boot.
     void start(std::uint64_t boot) { boot_ = boot; }
 
@@ -101,6 +105,7 @@ private:
     void drop_body(Ticket& ticket);
     void leave_account(Ticket& ticket);
     void settle_account(SessionId session, PeerId peer, HandleId handle, std::uint64_t bytes);
+    void orphan(HostedQueue& queue, Producer& producer);
     void confirm_later(HostedQueue& queue, Producer& producer);
     void confirm(HostedQueue& queue, Producer& producer);
     void cancel_in(HostedQueue& queue, Ticket& ticket, Sequence first, Sequence end, v1::Confirm& told,
@@ -111,6 +116,7 @@ private:
 
     Core& core_;
     std::unordered_map<TicketId, Ticket> tickets_;
+    Holds holds_;
     std::size_t parked_bytes_ = 0;
     std::uint64_t boot_ = 0;
     std::uint32_t next_producer_ = 1;

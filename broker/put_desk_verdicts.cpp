@@ -238,9 +238,23 @@ void PutDesk::session_over(const Session& session) {
         if (queue == nullptr) continue;
         const auto found = queue->producers.find(id);
         if (found == queue->producers.end() || found->second.session != session.id) continue;
-        found->second.session = SessionId();
-        found->second.orphan_until = core_.now + core_.settings.session_lease;
+        orphan(*queue, found->second);
     }
+}
+
+/// Its puts keep their places, unless a body would have to be asked for: nobody would answer, and the others would
+/// wait.
+void PutDesk::orphan(HostedQueue& queue, Producer& producer) {
+    producer.session = SessionId();
+    producer.orphan_until = core_.now + core_.settings.session_lease;
+    const bool whole = std::all_of(producer.line.begin(), producer.line.end(),
+                                   [&](TicketId id) { return tickets_.at(id).body.has_value(); });
+    if (!whole) {
+        core_.journal.reserve(0);
+        refuse_all(queue, producer, Code::kCancelled);
+    }
+    for (const TicketId id : producer.line) queue.queue.forget_lease(id);
+    core_.catalog.touch(queue);
 }
 
 void PutDesk::queue_removed(HostedQueue& queue) {

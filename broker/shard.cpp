@@ -1,6 +1,7 @@
 #include "broker/shard.h"
 
 #include <algorithm>
+#include <span>
 
 #include "broker/replay.h"
 #include "broker/snapshot.h"
@@ -15,6 +16,8 @@ constexpr auto kMaintainEvery = std::chrono::milliseconds(500);
 constexpr std::uint64_t kReserveSegments = 2;
 /// Delivered marks go with the next records; alone only after this long.
 constexpr auto kMarksAfter = std::chrono::milliseconds(200);
+/// A mark is 35 bytes at most, a record's meta 64 KiB.
+constexpr std::size_t kMarksPerRecord = 1500;
 /// Rounds of "admit, commit, deliver" in one cycle: what is left goes on in the next.
 constexpr int kRoundsMax = 8;
 
@@ -81,6 +84,9 @@ void Shard::wire() {
     loader_ = seams_.make_loader(log_->reader());
     puts_ = std::make_unique<PutDesk>(*core_);
     gets_ = std::make_unique<GetDesk>(*core_, *loader_);
+    puts_->on_lease([this](const Session& session, const HostedQueue& queue, Offset offset, std::uint32_t delivery) {
+        return gets_->holds(session, queue, offset, delivery);
+    });
     ends_ = std::make_unique<EndDesk>(*core_, *puts_, *gets_);
     queues_ = std::make_unique<QueueDesk>(*core_, *puts_, *gets_, *ends_);
     puts_->start(boot_);
@@ -192,26 +198,32 @@ void Shard::want_mark(HostedQueue& queue) {
 }
 
 void Shard::log_marks(bool now) {
-    if (!now || marked_.empty()) return;
-    log::v1::MarkMeta meta;
-    for (const QueueId id : std::exchange(marked_, {})) {
-        HostedQueue* queue = catalog_.find(id);
-        if (queue == nullptr) continue;
-        queue->mark_due = false;
-        queue->mark_logged = std::max(queue->mark_logged, queue->mark_wanted());
-        queue->mark_base = queue->queue.delivered_mark();
-        auto* mark = meta.add_marks();
-        mark->set_queue(id.value());
-        mark->set_delivered(queue->mark_logged.value());
-        if (!queue->durable()) {
-            queue->unfinished_logged = queue->unfinished();
-            mark->set_memory_unfinished(queue->unfinished_logged);
-        }
-    }
+    if (!now) return;
     marks_at_ = Instant::never();
-    journal_->reserve(0);
-    journal_->marks(meta);
-    for (const auto& mark : meta.marks()) allow_marked(QueueId(mark.queue()), Offset(mark.delivered()));
+    const std::vector<QueueId> marked = std::exchange(marked_, {});
+    for (std::size_t at = 0; at < marked.size(); at += kMarksPerRecord) {
+        const auto part = std::span(marked).subspan(at, std::min(kMarksPerRecord, marked.size() - at));
+        log::v1::MarkMeta meta;
+        for (const QueueId id : part) {
+            if (HostedQueue* queue = catalog_.find(id)) mark(*queue, meta);
+        }
+        if (meta.marks().empty()) continue;
+        journal_->reserve(0);
+        journal_->marks(meta);
+        for (const auto& mark : meta.marks()) allow_marked(QueueId(mark.queue()), Offset(mark.delivered()));
+    }
+}
+
+void Shard::mark(HostedQueue& queue, log::v1::MarkMeta& meta) {
+    queue.mark_due = false;
+    queue.mark_logged = std::max(queue.mark_logged, queue.mark_wanted());
+    queue.mark_base = queue.queue.delivered_mark();
+    auto* mark = meta.add_marks();
+    mark->set_queue(queue.id.value());
+    mark->set_delivered(queue.mark_logged.value());
+    if (queue.durable()) return;
+    queue.unfinished_logged = queue.unfinished();
+    mark->set_memory_unfinished(queue.unfinished_logged);
 }
 
 /// What the log says was handed out may be, once that is safe.

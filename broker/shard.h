@@ -76,6 +76,7 @@ private:
     void run_timers();
     void want_mark(HostedQueue& queue);
     void log_marks(bool now);
+    static void mark(HostedQueue& queue, log::v1::MarkMeta& meta);
     void allow_marked(QueueId id, Offset end);
     void maintain();
     void look_at_disk();

@@ -366,7 +366,9 @@ void PutPart::expire(Instant now) {
     std::uint64_t below = 0;
     {
         const Lock lock(mutex_);
+        // Each may be gone when another's puts get their outcome.
         for (Waiter* waiter : waiters_.expired(now)) {
+            if (!waiters_.waits(waiter)) continue;
             if (waiter->ended_by == Code::kOk) waiter->ended_by = Code::kTimeout;
             if (waiter->owns()) {
                 cancel(*waiter, now, wake);
@@ -376,7 +378,7 @@ void PutPart::expire(Instant now) {
         }
         const std::uint64_t before = outcomes_.decided_below();
         for (Waiter* waiter : waiters_.cancelling()) {
-            if (now >= patience_end(*waiter)) give_up(*waiter, wake);
+            if (waiters_.waits(waiter) && now >= patience_end(*waiter)) give_up(*waiter, wake);
         }
         decided(before, wake);
         below = outcomes_.decided_below();
@@ -403,8 +405,7 @@ void PutPart::give_up(Waiter& waiter, Wake& wake) {
         }
     }
     // Its last outcome may have ended the wait, and the waiter with it.
-    const auto left = waiters_.cancelling();
-    if (std::find(left.begin(), left.end(), &waiter) != left.end()) waiters_.finish(waiter, Code::kUnknown, wake);
+    if (waiters_.waits(&waiter)) waiters_.finish(waiter, Code::kUnknown, wake);
 }
 
 /// What of the puts of `waiter` was not sent is taken back here; the broker is asked for the rest.

@@ -78,6 +78,12 @@ void Waiters::complete(Waiter& waiter, Wake& wake) {
     waiter.done.store(true, std::memory_order_release);  // The waiter may be gone from here on.
 }
 
+bool Waiters::waits(const Waiter* waiter) const {
+    const auto same = [waiter](const auto& entry) { return entry.second == waiter; };
+    return std::find(wide_.begin(), wide_.end(), waiter) != wide_.end() ||
+           std::any_of(by_sequence_.begin(), by_sequence_.end(), same);
+}
+
 std::vector<Waiter*> Waiters::expired(Instant now) {
     std::vector<Waiter*> late;
     while (!deadlines_.empty() && deadlines_.begin()->first <= now) {

@@ -62,6 +62,8 @@ public:
     /// Ends the wait of `waiter` for another reason than an outcome.
     void finish(Waiter& waiter, Code code, Wake& wake);
 
+    /// True if `waiter`, which may be gone, is still here. Costs a look at all.
+    [[nodiscard]] bool waits(const Waiter* waiter) const;
     /// Those whose time is over; their deadlines are taken away.
     [[nodiscard]] std::vector<Waiter*> expired(Instant now);
     [[nodiscard]] Instant next_deadline() const;

@@ -66,9 +66,9 @@ std::uint64_t Consumers::credit_left(std::uint64_t enough) const {
     for (const ConsumerId id : hungry_) {
         if (left >= enough) break;
         const Credit& one = credit(id);
-        left += one.messages_max - one.messages;
+        left += std::min(one.messages_max - one.messages, enough - left);
     }
-    return std::min(left, enough);
+    return left;
 }
 
 void Consumers::check_all() const {

@@ -58,11 +58,13 @@ void Queue::deliver(Instant now, std::uint64_t messages_max, std::vector<Grant>&
         if (ready == 0 || hungry == 0) return;
         const std::uint64_t slice = share_of(ready, hungry);
         std::uint64_t left = std::min(ready, messages_max);
+        const std::uint64_t before = messages_max;
         for (std::uint64_t turn = 0; turn < hungry && left > 0; ++turn) {
             const std::uint64_t given = state.serve(state.consumers.next_turn(), std::min(slice, left), now, out);
             left -= given;
             messages_max -= given;
         }
+        if (messages_max == before) return;  // who has credit holds as much as anybody may
     }
 }
 
@@ -94,6 +96,7 @@ Offset Queue::reach() const {
 /// Gives the consumer up to `want` messages, of which at least so many are ready and visible; returns how many.
 std::uint64_t Queue::State::serve(ConsumerId consumer, std::uint64_t want, Instant now, std::vector<Grant>& out) {
     std::uint64_t given = 0;
+    want = std::min(want, kLeasesMax - std::min(kLeasesMax, ledger.leases_of(consumer)));
     const Consumers::Credit& credit = consumers.credit(consumer);
     while (given < want && credit.left()) {
         // What is visible lies below all that is not.

@@ -84,9 +84,9 @@ public:
     /// The run at `at`, cut at `end`; at < end <= next_offset.
     [[nodiscard]] Segment segment(Offset at, Offset end) const;
     /// Calls visit(Segment) over all of `range` below next_offset, in order, gone ones included; it may move what it is
-    /// shown.
+    /// shown. With `looks` it ends when that many were shown, which are taken off. Returns where it ended.
     template <class Visit>
-    void visit(Range range, Visit visit) const;
+    Offset visit(Range range, Visit visit, std::uint64_t* looks = nullptr) const;
     /// The first ready run; it may reach above the visible end.
     [[nodiscard]] std::optional<Segment> first_ready() const;
     [[nodiscard]] std::optional<Segment> first_delayed() const;
@@ -119,14 +119,17 @@ private:
 };
 
 template <class Visit>
-void Ledger::visit(Range range, Visit visit) const {
-    if (range.first >= next_offset_) return;
+Offset Ledger::visit(Range range, Visit visit, std::uint64_t* looks) const {
+    if (range.first >= next_offset_) return range.first;
     const Offset end = range.first + std::min(range.count, next_offset_ - range.first);
-    for (Offset at = range.first; at < end;) {
+    Offset at = range.first;
+    while (at < end && (looks == nullptr || *looks > 0)) {
         const Segment found = segment(at, end);
         at = found.range.end();
         visit(found);
+        if (looks != nullptr) --*looks;
     }
+    return at;
 }
 
 }  // namespace telpher::queue

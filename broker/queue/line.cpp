@@ -32,6 +32,23 @@ std::uint32_t Line::remove(TicketId id) {
     return left;
 }
 
+void Line::rename(TicketId id, TicketId renamed) {
+    TELPHER_CHECK(tickets_.contains(id) && tickets_.rbegin()->first < renamed);
+    auto node = tickets_.extract(id);
+    Ticket& ticket = node.mapped();
+    if (ticket.under && under_.erase({*ticket.under, id}) > 0) under_.emplace(*ticket.under, renamed);
+    ticket.id = renamed;
+    node.key() = renamed;
+    tickets_.insert(std::move(node));
+}
+
+void Line::forget_lease(TicketId id) {
+    const auto found = tickets_.find(id);
+    if (found == tickets_.end() || !found->second.under) return;
+    under_.erase({*found->second.under, id});
+    found->second.under.reset();
+}
+
 void Line::shrink(TicketId id, std::uint32_t count, std::uint64_t bytes) {
     const auto found = tickets_.find(id);
     TELPHER_CHECK(found != tickets_.end() && count < found->second.left());

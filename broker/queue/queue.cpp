@@ -42,17 +42,24 @@ Instant Queue::next_due() const {
     return std::min({state.ledger.next_hold_end(), state.ledger.next_lease_end(), state.ledger.next_delay_end()});
 }
 
-std::vector<ReturnedRange> Queue::run_timers(Instant now) {
+std::vector<ReturnedRange> Queue::run_timers(Instant now, std::uint64_t runs_max) {
     State& state = *state_;
     std::vector<ReturnedRange> returned;
-    while (const auto delay = state.ledger.delay_ended(now)) {
+    std::uint64_t left = runs_max;
+    for (; left > 0; --left) {
+        const auto delay = state.ledger.delay_ended(now);
+        if (!delay) break;
         state.ledger.move(*delay, Standing::ready(delay->standing.tries));
     }
-    while (const auto lease = state.ledger.lease_ended(now)) {
+    for (; left > 0; --left) {
+        const auto lease = state.ledger.lease_ended(now);
+        if (!lease) break;
         const Tries tries = lease->standing.tries;
         state.give_back(*lease, {tries.deliveries, tries.attempts + 1}, returned);
     }
-    while (const auto held = state.ledger.hold_ended(now)) {
+    for (; left > 0; --left) {
+        const auto held = state.ledger.hold_ended(now);
+        if (!held) break;
         const Tries tries = held->standing.tries;
         state.give_back(*held, {tries.deliveries + 1, tries.attempts}, returned);
     }

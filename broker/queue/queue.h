@@ -26,6 +26,7 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/ids.h"
+#include "proto/limits.h"
 #include "telpher/error.h"
 
 namespace telpher::queue {
@@ -92,6 +93,9 @@ struct Grant {
     std::uint64_t bytes = 0;  ///< What it counts against the consumer's byte credit.
 };
 
+/// Leases of one consumer at most, however much credit it has: what it holds is what one step may have to give back.
+inline constexpr std::uint64_t kLeasesMax = limits::kCreditMessagesMax;
+
 enum class Verdict : std::uint8_t { kAck = 1, kNack = 2, kRelease = 3 };
 
 /// What a settle did, as ranges to log and to count.
@@ -142,6 +146,10 @@ public:
     [[nodiscard]] std::optional<TicketId> next_admission() const;
     /// Takes a ticket out of line. Returns the messages of it that were still waiting (0 = not in line).
     std::uint32_t cancel(TicketId ticket);
+    /// The ticket goes on as `renamed`, behind all others; a seal in line still waits for it if it did.
+    void move_to_end(TicketId ticket, TicketId renamed);
+    /// The lease that the ticket was put under is not its producer's any more.
+    void forget_lease(TicketId ticket);
     /// The ticket has `count` fewer messages in line (some were cancelled); it keeps its place. count < what it has
     /// left.
     void shrink(TicketId ticket, std::uint32_t count, std::uint64_t bytes);
@@ -179,16 +187,19 @@ public:
     /// Settles (offset, delivery) by `consumer`. Accepted if the lease is its own and has that delivery number, if the
     /// message is held (restart, lost connection) and that would have been its next one, or, for an ack, if nobody
     /// holds the message and its last delivery was that one. Any range is safe; it costs the runs of different standing
-    /// in it. `delay` is for nack.
+    /// in it. `delay` is for nack. With `looks` (here and below) at most so many runs are looked at, which are taken
+    /// off; the rest counts as lost and nothing happens to it.
     Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Instant now,
-                   Duration delay);
+                   Duration delay, std::uint64_t* looks = nullptr);
     /// Prolongs leases to now + lease (never shortens); returns the ranges that are not this consumer's any more.
-    std::vector<Range> extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now, Duration lease);
-    /// Somebody has that message by that delivery: a lease, or held for whoever claims it.
-    [[nodiscard]] bool in_hands(Offset offset, std::uint32_t delivery) const;
+    std::vector<Range> extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now, Duration lease,
+                              std::uint64_t* looks = nullptr);
+    /// Who has that message by that delivery; 0: it is held for whoever claims it.
+    [[nodiscard]] std::optional<ConsumerId> holder(Offset offset, std::uint32_t delivery) const;
     /// After a restart or a resume: the consumer says what it holds. Takes held (or its own) leases over; returns what
     /// it lost.
-    std::vector<Range> claim(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now);
+    std::vector<Range> claim(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now,
+                             std::uint64_t* looks = nullptr);
     /// Leases that the consumer had at `claim_begin` and did not claim since return: it never got them. Their delivery
     /// counts.
     void claim_begin(ConsumerId consumer);
@@ -203,7 +214,8 @@ public:
     [[nodiscard]] Instant next_due() const;
     /// Delayed messages that are due become ready; leases past their end and holds return: what to log (attempts + 1
     /// for leases past their end, unchanged for holds; deliveries + 1 for holds).
-    std::vector<std::pair<Range, Tries>> run_timers(Instant now);
+    /// At most `runs_max` runs: then something is due still.
+    std::vector<std::pair<Range, Tries>> run_timers(Instant now, std::uint64_t runs_max = UINT64_MAX);
 
     // --- end ---
     /// Seals in line: what waits before it is admitted, later puts are refused. False if sealed, or a seal in line,

@@ -24,29 +24,25 @@ bool last_was(const Standing& standing, std::uint32_t delivery) {
            standing.tries.deliveries == delivery;
 }
 
-/// The part of a client's range above all offsets there are.
-Range beyond(const Ledger& ledger, Range range) {
+/// What of a client's range was not looked at: it lies above all offsets there are, or the looks were used up.
+void append_rest(Range range, Offset seen_below, std::vector<Range>& lost) {
     range = without_overflow(range);
-    const Offset first = std::max(range.first, ledger.next_offset());
-    return {first, range.end() > first ? range.end() - first : 0};
-}
-
-void append_beyond(const Ledger& ledger, Range range, std::vector<Range>& lost) {
-    const Range never = beyond(ledger, range);
-    if (never.count > 0) append(lost, never);
+    const Offset first = std::max(range.first, seen_below);
+    if (range.end() > first) append(lost, {first, range.end() - first});
 }
 
 }  // namespace
 
 Settled Queue::settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Instant now,
-                      Duration delay) {
+                      Duration delay, std::uint64_t* looks) {
     State& state = *state_;
     const bool delays = verdict == Verdict::kNack && delay > Duration::zero();
     Settled result;
     result.due = delays ? now + delay : now;
-    state.ledger.visit(
-        range, [&](const Segment& segment) { state.settle(segment, consumer, delivery, verdict, delays, result); });
-    append_beyond(state.ledger, range, result.lost);
+    const Offset seen = state.ledger.visit(
+        range, [&](const Segment& segment) { state.settle(segment, consumer, delivery, verdict, delays, result); },
+        looks);
+    append_rest(range, seen, result.lost);
     return result;
 }
 
@@ -73,42 +69,44 @@ void Queue::State::settle(const Segment& segment, ConsumerId consumer, std::uint
     append(result.returned, segment.range, tries);
 }
 
-std::vector<Range> Queue::extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now,
-                                 Duration lease) {
+std::vector<Range> Queue::extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now, Duration lease,
+                                 std::uint64_t* looks) {
     State& state = *state_;
     std::vector<Range> lost;
-    state.ledger.visit(range, [&](const Segment& segment) {
+    const auto prolong = [&](const Segment& segment) {
         if (!owns(segment.standing, consumer, delivery)) return append(lost, segment.range);
         Standing longer = segment.standing;
         longer.at = std::max(longer.at, now + lease);
         state.ledger.move(segment, longer);
-    });
-    append_beyond(state.ledger, range, lost);
+    };
+    append_rest(range, state.ledger.visit(range, prolong, looks), lost);
     return lost;
 }
 
-bool Queue::in_hands(Offset offset, std::uint32_t delivery) const {
+std::optional<ConsumerId> Queue::holder(Offset offset, std::uint32_t delivery) const {
     const Ledger& ledger = state_->ledger;
-    if (delivery == 0 || offset >= ledger.next_offset()) return false;
+    if (delivery == 0 || offset >= ledger.next_offset()) return std::nullopt;
     const Standing standing = ledger.segment(offset, offset + 1).standing;
-    return owns(standing, standing.consumer, delivery) || held_for(standing, delivery);
+    if (owns(standing, standing.consumer, delivery)) return standing.consumer;
+    return held_for(standing, delivery) ? std::optional(ConsumerId()) : std::nullopt;
 }
 
-std::vector<Range> Queue::claim(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now) {
+std::vector<Range> Queue::claim(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now,
+                                std::uint64_t* looks) {
     State& state = *state_;
     TELPHER_CHECK(state.consumers.attached(consumer));
     std::vector<Range> lost;
-    state.ledger.visit(range, [&](const Segment& segment) {
+    const auto take = [&](const Segment& segment) {
         Standing lease = segment.standing;
-        if (held_for(segment.standing, delivery)) {
+        if (held_for(segment.standing, delivery) && state.ledger.leases_of(consumer) < kLeasesMax) {
             lease = Standing::leased(consumer, {delivery, segment.standing.tries.attempts}, state.lease_end(now));
         } else if (!owns(segment.standing, consumer, delivery)) {
             return append(lost, segment.range);
         }
         lease.unclaimed = false;
         state.ledger.move(segment, lease);
-    });
-    append_beyond(state.ledger, range, lost);
+    };
+    append_rest(range, state.ledger.visit(range, take, looks), lost);
     return lost;
 }
 
