@@ -1,7 +1,9 @@
 #include "broker/connections.h"
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace telpher::broker {
@@ -10,6 +12,7 @@ namespace {
 constexpr auto kKickAfter = std::chrono::milliseconds(50);
 constexpr auto kLookEvery = std::chrono::milliseconds(500);
 constexpr int kSuspiciousLooks = 4;  // two seconds
+constexpr int kUnreadMax = 128 * 1024;
 constexpr std::size_t kDepartedMax = 65'536;
 
 /// Peers are named by a 32-bit counter that wraps.
@@ -97,6 +100,12 @@ void Connections::shut(int fd, Connection& connection) {
     connection.going = true;
     connection.shut = true;
     ::shutdown(fd, SHUT_RDWR);
+}
+
+bool Connections::congested(PeerId peer) const {
+    const auto found = peers_.find(peer);
+    int unread = 0;
+    return found != peers_.end() && ::ioctl(found->second, SIOCOUTQ, &unread) == 0 && unread > kUnreadMax;
 }
 
 bool Connections::next_leaving(Instant now, PeerId& peer) {

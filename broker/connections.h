@@ -36,6 +36,8 @@ public:
     /// libzmq says that the peer has gone, though the monitor has not said so of the connection it was taken for: then
     /// that is a newer one, on the same descriptor.
     void unreachable(PeerId peer);
+    /// True if the kernel still holds more than kUnreadMax that the peer has not read.
+    [[nodiscard]] bool congested(PeerId peer) const;
     void welcome(PeerId peer);
     /// Takes nothing more of the peer, and lets it go a moment later, so that what was sent to it last can leave.
     void kick(PeerId peer, Instant now);

@@ -14,6 +14,8 @@ HostedQueue* EndDesk::queue_of(Session& session, std::uint64_t req, std::uint32_
 void EndDesk::seal(Session& session, const v1::Seal& request) {
     HostedQueue* queue = queue_of(session, request.req(), request.handle());
     if (queue == nullptr) return;
+    if (queue->sealers.size() >= limits::kJoinersMax)
+        return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "seals of one queue"));
     if (!queue->queue.sealed()) {
         queue->sealers.emplace_back(session.id, request.req());
         puts_.seal_asked(*queue);
@@ -63,13 +65,22 @@ void EndDesk::join(Session& session, const v1::Join& request) {
 }
 
 void EndDesk::leave(Session& session, const v1::Leave& request) {
-    for (const auto& [id, handle] : session.handles) {
-        HostedQueue* queue = core_.catalog.find(handle.queue);
-        if (queue == nullptr) continue;
+    for (HostedQueue* queue : queues_of(session)) {
         std::erase_if(queue->joiners, [&](const Joiner& joiner) {
             return joiner.session == session.id && joiner.req == request.req();
         });
     }
+}
+
+/// Each queue that the session has open, once.
+std::vector<HostedQueue*> EndDesk::queues_of(const Session& session) {
+    std::vector<HostedQueue*> queues;
+    for (const auto& [id, handle] : session.handles) {
+        if (HostedQueue* queue = core_.catalog.find(handle.queue)) queues.push_back(queue);
+    }
+    std::sort(queues.begin(), queues.end());
+    queues.erase(std::unique(queues.begin(), queues.end()), queues.end());
+    return queues;
 }
 
 void EndDesk::check(HostedQueue& queue) {
@@ -134,9 +145,7 @@ void EndDesk::tell(HostedQueue& queue) {
 }
 
 void EndDesk::connection_over(const Session& session) {
-    for (const auto& [id, handle] : session.handles) {
-        HostedQueue* queue = core_.catalog.find(handle.queue);
-        if (queue == nullptr) continue;
+    for (HostedQueue* queue : queues_of(session)) {
         std::erase_if(queue->joiners, [&](const Joiner& joiner) { return joiner.session == session.id; });
         std::erase_if(queue->sealers, [&](const auto& sealer) { return sealer.first == session.id; });
     }

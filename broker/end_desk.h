@@ -26,6 +26,7 @@ public:
     void queue_removed(HostedQueue& queue);
 
 private:
+    std::vector<HostedQueue*> queues_of(const Session& session);
     HostedQueue* queue_of(Session& session, std::uint64_t req, std::uint32_t handle);
     void answer(const HostedQueue& queue, const Joiner& joiner);
     void tell(HostedQueue& queue);

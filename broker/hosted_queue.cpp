@@ -6,9 +6,8 @@
 
 namespace telpher::broker {
 
-std::uint32_t HostedQueue::open_producers() const {
-    return static_cast<std::uint32_t>(
-        std::count_if(producers.begin(), producers.end(), [](const auto& entry) { return entry.second.open; }));
+void HostedQueue::set_open(Producer& producer, bool open) {
+    if (std::exchange(producer.open, open) != open) open_producers += open ? 1 : -1U;
 }
 
 v1::QueueState HostedQueue::state() const {
@@ -23,7 +22,7 @@ v1::QueueState HostedQueue::state() const {
     state.set_sealed(queue.sealed());
     state.set_paused(queue.paused());
     state.set_generation(generation);
-    state.set_producers(open_producers());
+    state.set_producers(open_producers);
     state.set_blocked_producers(static_cast<std::uint32_t>(blocked_producers));
     state.set_consumers(static_cast<std::uint32_t>(subscriptions.size()));
     state.set_put(counters.put);

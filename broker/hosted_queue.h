@@ -77,6 +77,8 @@ struct HostedQueue {
     std::uint64_t lost_lately = 0;      ///< Lost since it was made or reopened: then joins of this generation do too.
 
     std::map<ProducerId, Producer> producers;
+    std::uint32_t open_producers = 0;  ///< Of them.
+    Instant expire_at;                 ///< The next look for those that nobody uses any more.
     std::vector<ProducerId> confirm_due;
     std::vector<std::uint32_t> subscriptions;
     std::vector<std::uint32_t> settled_due;  ///< Subscriptions to send SETTLED to.
@@ -110,7 +112,7 @@ struct HostedQueue {
     [[nodiscard]] bool durable() const { return queue.options().durability != queue::Durability::kMemory; }
     /// Ready, leased and delayed.
     [[nodiscard]] std::uint64_t unfinished() const { return queue.ready() + queue.leased() + queue.delayed(); }
-    [[nodiscard]] std::uint32_t open_producers() const;
+    void set_open(Producer& producer, bool open);
     [[nodiscard]] v1::QueueState state() const;
 };
 

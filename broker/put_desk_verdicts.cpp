@@ -46,7 +46,7 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
         tickets_.at(ticket).room_asked = false;
     }
     if (!producer.open) {
-        producer.open = true;
+        queue->set_open(producer, true);
         // One that is not known must not be so after a restart either: it may have stored what it would send again.
         if (producer.known) {
             core_.journal.producer_changed(queue->id, id, log::v1::ProducerMeta::CHANGE_OPENED, core_.wall);
@@ -85,7 +85,7 @@ void PutDesk::close_quietly(QueueId queue_id, ProducerId id, SessionId session) 
 void PutDesk::close(HostedQueue& queue, Producer& producer) {
     refuse_all(queue, producer, Code::kCancelled);
     if (producer.open) {
-        producer.open = false;
+        queue.set_open(producer, false);
         if (producer.known) {
             core_.journal.producer_changed(queue.id, producer.id, log::v1::ProducerMeta::CHANGE_CLOSED, core_.wall);
         }
@@ -266,6 +266,9 @@ void PutDesk::queue_removed(HostedQueue& queue) {
 }
 
 void PutDesk::expire(HostedQueue& queue) {
+    if (core_.now < queue.expire_at) return;
+    // So that many producers cost little: a look at each takes well below a microsecond.
+    queue.expire_at = core_.now + std::chrono::microseconds(50) * queue.producers.size();
     constexpr auto kIdleMs = std::chrono::duration_cast<std::chrono::milliseconds>(limits::kProducerIdle).count();
     for (auto at = queue.producers.begin(); at != queue.producers.end();) {
         Producer& producer = at->second;

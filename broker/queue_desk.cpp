@@ -37,7 +37,7 @@ void QueueDesk::open(Session& session, const v1::Open& request) {
     if (waiting_opens_.size() >= limits::kJoinersMax) {
         return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "waiting opens"));
     }
-    waiting_opens_.push_back({session.id, request});
+    waiting_opens_.emplace(request.name(), WaitingOpen{session.id, request.req()});
 }
 
 Result<HostedQueue*> QueueDesk::create(const std::string& name, const v1::QueueOptions& options) {
@@ -56,15 +56,13 @@ Result<HostedQueue*> QueueDesk::create(const std::string& name, const v1::QueueO
 }
 
 void QueueDesk::answer_waiting(HostedQueue& queue) {
-    std::vector<WaitingOpen> waiting;
-    waiting.swap(waiting_opens_);
-    for (WaitingOpen& open : waiting) {
-        if (open.request.name() != queue.name) {
-            waiting_opens_.push_back(std::move(open));
-        } else if (Session* session = core_.sessions.find(open.session)) {
-            opened(*session, queue, open.request.req(), false);
+    const auto [first, last] = waiting_opens_.equal_range(queue.name);
+    for (auto open = first; open != last; ++open) {
+        if (Session* session = core_.sessions.find(open->second.session)) {
+            opened(*session, queue, open->second.req, false);
         }
     }
+    waiting_opens_.erase(first, last);
 }
 
 void QueueDesk::opened(Session& session, HostedQueue& queue, std::uint64_t req, bool created) {
@@ -206,6 +204,10 @@ void QueueDesk::peek(Session& session, const v1::Peek& request) {
     if (core_.catalog.find(request.name()) == nullptr) {
         return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, request.name().substr(0, 64)));
     }
+    // An answer may be 1 MiB, and nothing else bounds how many wait for a peer that asks and does not read.
+    if (core_.transport.congested(session.peer)) {
+        return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "read the earlier answers first"));
+    }
     if (try_peek(session, request)) return;
     if (waiting_peeks_.size() >= kWaitingPeeksMax) {
         return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "waiting peeks"));
@@ -256,14 +258,14 @@ void QueueDesk::retry_peeks() {
 }
 
 void QueueDesk::leave(Session& session, const v1::Leave& request) {
-    std::erase_if(waiting_opens_, [&](const WaitingOpen& open) {
-        return open.session == session.id && open.request.req() == request.req();
+    std::erase_if(waiting_opens_, [&](const auto& open) {
+        return open.second.session == session.id && open.second.req == request.req();
     });
     ends_.leave(session, request);
 }
 
 void QueueDesk::connection_over(const Session& session) {
-    std::erase_if(waiting_opens_, [&](const WaitingOpen& open) { return open.session == session.id; });
+    std::erase_if(waiting_opens_, [&](const auto& open) { return open.second.session == session.id; });
     std::erase_if(waiting_peeks_, [&](const WaitingPeek& peek) { return peek.session == session.id; });
 }
 

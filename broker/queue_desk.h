@@ -1,6 +1,7 @@
 // Opens, makes, changes, removes and shows queues. Owned by the shard thread; lives as long as the shard.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,7 +32,7 @@ public:
 private:
     struct WaitingOpen {
         SessionId session;
-        v1::Open request;
+        std::uint64_t req = 0;
     };
     struct WaitingPeek {
         SessionId session;
@@ -50,7 +51,7 @@ private:
     PutDesk& puts_;
     GetDesk& gets_;
     EndDesk& ends_;
-    std::vector<WaitingOpen> waiting_opens_;
+    std::multimap<std::string, WaitingOpen> waiting_opens_;  // by name
     std::vector<WaitingPeek> waiting_peeks_;
 };
 

@@ -133,7 +133,7 @@ Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {
     for (const log::v1::ProducerState& row : state.producers()) {
         Producer& producer = queue->producers[ProducerId(row.producer())];
         producer.id = ProducerId(row.producer());
-        producer.open = row.open();
+        queue->set_open(producer, row.open());
         producer.known = true;
         producer.last_put = WallTime{static_cast<std::int64_t>(row.last_put_wall_ms())};
         for (const log::v1::AcceptedRange& range : row.accepted()) {
@@ -237,7 +237,7 @@ void Replay::producer(HostedQueue& queue, const log::v1::ProducerMeta& meta) {
     Producer& producer = queue.producers[ProducerId(meta.producer())];
     producer.id = ProducerId(meta.producer());
     producer.known = true;
-    producer.open = meta.change() == log::v1::ProducerMeta::CHANGE_OPENED;
+    queue.set_open(producer, meta.change() == log::v1::ProducerMeta::CHANGE_OPENED);
     producer.last_put = std::max(producer.last_put, WallTime{static_cast<std::int64_t>(meta.wall_ms())});
 }
 

@@ -35,6 +35,7 @@ public:
     void welcome(PeerId peer) override { connections_.welcome(peer); }
     void kick(PeerId peer) override { connections_.kick(peer, now_); }
     bool next_gone(PeerId& peer) override { return connections_.next_gone(peer); }
+    [[nodiscard]] bool congested(PeerId peer) const override { return connections_.congested(peer); }
     [[nodiscard]] std::size_t connections() const override { return connections_.size(); }
     [[nodiscard]] std::uint64_t kicked() const override { return connections_.kicked(); }
 

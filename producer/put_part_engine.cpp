@@ -121,8 +121,10 @@ void PutPart::on_failed(const Error& error) {
         const Lock lock(mutex_);
         failure_ = error;
     }
+    // Removed under our eyes: what has no verdict was never safe, so nobody can have had it either.
+    const bool gone = wire_ != nullptr && error.code() == Code::kNotFound;
     wire_ = nullptr;
-    refuse_all(error.code(), Code::kUnknown);
+    refuse_all(error.code(), gone ? Code::kNotFound : Code::kUnknown);
     room_.notify_all();
 }
 

@@ -32,7 +32,14 @@ auto Consumers::credit(ConsumerId id) const -> const Credit& {
 void Consumers::raise(ConsumerId id, std::uint64_t messages_max, std::uint64_t bytes_max) {
     Credit& credit = at(id);
     credit.messages_max = std::max(credit.messages_max, messages_max);
-    credit.bytes_max = std::max(credit.bytes_max, bytes_max);
+    credit.bytes_asked = std::max(credit.bytes_asked, bytes_max);
+    renew(id);
+}
+
+void Consumers::renew(ConsumerId id) {
+    Credit& credit = at(id);
+    const std::uint64_t most = credit.bytes + limits::kCreditBytesMax;
+    credit.bytes_max = std::max(credit.bytes_max, std::min(credit.bytes_asked, most));
     if (credit.left()) hungry_.insert(id);
 }
 

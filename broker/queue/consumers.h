@@ -20,6 +20,7 @@ public:
         std::uint64_t bytes = 0;
         std::uint64_t messages_max = 0;
         std::uint64_t bytes_max = 0;
+        std::uint64_t bytes_asked = 0;  ///< Granted as it is used: what nobody reads must not fill the memory.
         [[nodiscard]] bool left() const { return messages < messages_max && bytes < bytes_max; }
     };
 
@@ -29,6 +30,8 @@ public:
     [[nodiscard]] const Credit& credit(ConsumerId id) const;
     /// Raises the limits (lower ones are ignored).
     void raise(ConsumerId id, std::uint64_t messages_max, std::uint64_t bytes_max);
+    /// The consumer shows that it reads: it may have as many bytes on their way again.
+    void renew(ConsumerId id);
     /// The consumer was given this much.
     void gave(ConsumerId id, std::uint64_t messages, std::uint64_t bytes);
 

@@ -9,6 +9,9 @@ namespace telpher::queue {
 
 namespace {
 
+/// A hole of so many sequences is not listed among the verdicts: no producer has as many on their way.
+constexpr std::uint32_t kHoleListedMax = 1U << 31;
+
 Sequence end_of(const SequenceVerdict& verdict) { return verdict.first + verdict.count; }
 
 /// The part of the verdict over [from, from + count).
@@ -144,6 +147,10 @@ std::vector<SequenceVerdict> ProducerWindow::verdicts(Sequence from, std::size_t
         const Part found = part(at, next_);
         at = found.first + found.count;
         if (found.kind != Part::Kind::kDecided) continue;
+        if (found.count >= kHoleListedMax) {  // nobody waits for any of it
+            at = known_above(found.first);
+            continue;
+        }
         if (!list.empty() && continues(list.back(), found.verdict)) {
             list.back().count += found.verdict.count;
         } else if (list.size() < max) {
@@ -153,6 +160,15 @@ std::vector<SequenceVerdict> ProducerWindow::verdicts(Sequence from, std::size_t
         }
     }
     return list;
+}
+
+/// Where the first run that is waiting or has a verdict begins above `at`; next() if there is none.
+Sequence ProducerWindow::known_above(Sequence at) const {
+    const auto above = [at](const auto& runs, Sequence otherwise) {
+        const auto run = std::ranges::upper_bound(runs, at, {}, [](const auto& one) { return one.first; });
+        return run == runs.end() ? otherwise : run->first;
+    };
+    return std::min(above(waiting_, next_), above(decided_, next_));
 }
 
 void ProducerWindow::restore(Sequence first, std::uint32_t count, Offset offset) {

@@ -52,7 +52,7 @@ public:
     [[nodiscard]] Sequence next() const;           ///< One above the highest sequence seen (waiting or decided).
     [[nodiscard]] Sequence decided_below() const;  ///< Every sequence below has its verdict.
     /// Verdicts from `from` on, in order, merged where they touch (for CONFIRM), at most `max`. Holes are in it as
-    /// kCancelled, so that it says something of every sequence below next() that is remembered and not waiting.
+    /// kCancelled, but for endless ones, so that it says something of every sequence that may be waited for.
     [[nodiscard]] std::vector<SequenceVerdict> verdicts(Sequence from, std::size_t max) const;
 
     // Replay and snapshot.
@@ -67,6 +67,7 @@ private:
     };
     /// What is known at `at`, cut at `end`; at < end.
     [[nodiscard]] Part part(Sequence at, Sequence end) const;
+    [[nodiscard]] Sequence known_above(Sequence at) const;
     void stop_waiting(Sequence first, std::uint32_t count);
     void remember(const SequenceVerdict& verdict);
 

@@ -43,6 +43,7 @@ Settled Queue::settle(ConsumerId consumer, Range range, std::uint32_t delivery, 
         range, [&](const Segment& segment) { state.settle(segment, consumer, delivery, verdict, delays, result); },
         looks);
     append_rest(range, seen, result.lost);
+    if (state.consumers.attached(consumer)) state.consumers.renew(consumer);
     return result;
 }
 

@@ -61,6 +61,7 @@ public:
     void welcome(PeerId) override {}
     void kick(PeerId peer) override;
     bool next_gone(PeerId& peer) override;
+    [[nodiscard]] bool congested(PeerId) const override { return false; }
     [[nodiscard]] std::size_t connections() const override;
     [[nodiscard]] std::uint64_t kicked() const override { return kicked_; }
 

@@ -55,6 +55,34 @@ protected:
     std::uint32_t handle = 0;
 };
 
+TEST_F(GetDeskTest, UnlimitedCreditStopsNobody) {
+    come();
+    SimPeer other(broker);
+    other.hello();
+    const std::uint32_t theirs = other.open("q");
+    other.attach(theirs, 1);
+    peer.attach(handle, UINT64_MAX);
+    fill(10);
+    EXPECT_EQ(peer.show("q").leased(), 10U);
+}
+
+TEST_F(GetDeskTest, MarksOfManyQueuesAreInSeveralRecords) {
+    come();
+    constexpr int kQueues = 4'000;
+    v1::QueueOptions memory;
+    memory.set_durability(3);
+    for (int i = 0; i < kQueues; ++i) {
+        const std::uint32_t queue = peer.open("memory-" + std::to_string(i), memory);
+        peer.put(queue, peer.open_producer(queue), 0, 1);
+    }
+    broker.settle();
+    broker.advance(1s);
+    broker.settle();
+    restart();
+    EXPECT_EQ(peer.show("memory-0").lost(), 1U);
+    EXPECT_EQ(peer.show("memory-3999").lost(), 1U);
+}
+
 TEST_F(GetDeskTest, CreditBoundsWhatIsDelivered) {
     fill(5);
     come();

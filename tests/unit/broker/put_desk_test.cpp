@@ -520,6 +520,44 @@ TEST_F(PutDeskTest, WhatWaitsOfAProducerThatNobodyOpensIsCancelled) {
     EXPECT_EQ(runs_of(told.refused()), (Runs{{1, 1, kCancelled}}));
 }
 
+// Nobody would answer when its body is asked for, and all others would wait behind it.
+TEST_F(PutDeskTest, WhatWaitsWithoutABodyLeavesWithItsSession) {
+    open(bounded(1));
+    peer.put(handle, producer, 0, 1);
+    constexpr std::size_t kLarge = 700 * 1024;
+    for (std::uint64_t i = 1; i < 4; ++i) peer.put(handle, producer, i, 1, kLarge);
+    broker.settle();
+    peer.lose();
+    broker.settle();
+    broker.advance(limits::kResumeGrace + 1s);
+    broker.settle();
+    EXPECT_EQ(broker.shard().queue_count(), 1U);
+    SimPeer other(broker);
+    other.hello();
+    EXPECT_EQ(other.show("q").blocked_producers(), 0U);
+}
+
+TEST_F(PutDeskTest, APutUnderALeaseOfAnotherSessionIsAnOrdinaryOne) {
+    open();
+    peer.put(handle, producer, 0, 1);
+    confirm();
+    SimPeer holder(broker);
+    holder.hello();
+    holder.attach(holder.open("q"), 1);
+    holder.await(v1::OP_DELIVER);
+    v1::Seal seal;
+    seal.set_req(peer.request());
+    seal.set_handle(handle);
+    peer.send(v1::OP_SEAL, seal);
+    peer.await(v1::OP_OK);
+    v1::Put put;
+    put.set_handle(handle);
+    put.set_under_offset(0);
+    put.set_under_delivery(1);
+    peer.send(v1::OP_PUT, put, make_batch(producer, 1, 1, 16));
+    EXPECT_EQ(runs_of(confirm().refused()), (Runs{{1, 1, static_cast<std::uint64_t>(Code::kSealed)}}));
+}
+
 TEST_F(PutDeskTest, AClosedProducerPutsNothing) {
     open();
     peer.put(handle, producer, 0, 1);

@@ -33,6 +33,21 @@ TEST_F(Delivery, never_spans_messages_of_different_tries) {
     EXPECT_EQ(queue().counters().redelivered, 4U);
 }
 
+TEST_F(Delivery, a_consumer_holds_so_much_at_most_whatever_its_credit) {
+    make({.maxsize = kMuch});
+    for (int i = 0; i < 3; ++i) put(65'536);
+    const ConsumerId hoarder = consumer(1, UINT64_MAX, UINT64_MAX);
+    deliver();
+    EXPECT_EQ(queue().leased(), kLeasesMax);
+    EXPECT_TRUE(deliver().empty());
+    const ConsumerId other = consumer(2, 10);
+    EXPECT_EQ(queue().reach(), Offset(3 * 65'536)) << "sums of credit do not wrap";
+    EXPECT_EQ(given(), (Given{{2, 65'536, 10}}));
+    ack(hoarder, range(0, 100));
+    ack(other, range(65'536, 10));
+    EXPECT_EQ(given(), (Given{{1, 65'546, 100}}));
+}
+
 TEST_F(Delivery, shares_what_is_ready_in_equal_slices) {
     put(10);
     consumer(1);

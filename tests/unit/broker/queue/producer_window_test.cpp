@@ -200,5 +200,17 @@ TEST(ProducerWindow, agrees_with_one_entry_per_sequence) {
     }
 }
 
+TEST(ProducerWindow, AnEndlessHoleIsNotListed) {
+    ProducerWindow window;
+    window.waiting(Sequence(0), 1);
+    window.decided(stored(0, 1, 7));
+    window.waiting(Sequence(UINT64_MAX - 9), 2);
+    window.decided(refused(UINT64_MAX - 9, 2, Code::kFull));
+    EXPECT_EQ(window.verdicts(Sequence(0), 100), (Verdicts{stored(0, 1, 7), refused(UINT64_MAX - 9, 2, Code::kFull)}));
+    window.waiting(Sequence(UINT64_MAX - 2), 1);
+    EXPECT_EQ(window.verdicts(Sequence(UINT64_MAX - 9), 100),
+              (Verdicts{refused(UINT64_MAX - 9, 2, Code::kFull), refused(UINT64_MAX - 7, 5)}));
+}
+
 }  // namespace
 }  // namespace telpher::queue

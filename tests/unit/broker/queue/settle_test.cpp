@@ -138,5 +138,31 @@ TEST_F(Settle, after_a_resume_what_was_not_claimed_returns) {
     queue().check_all();
 }
 
+TEST_F(Settle, looks_at_so_many_runs_only) {
+    ack(one_, range(0, 1));
+    ack(one_, range(2, 1));
+    std::uint64_t looks = 4;  // gone, leased, gone, leased: 0 to 5
+    const Settled some = queue().settle(one_, range(0, 100), 1, Verdict::kNack, now_, {}, &looks);
+    queue().check_all();
+    EXPECT_EQ(looks, 0U);
+    EXPECT_EQ(some.count, 1U + 3U);
+    EXPECT_EQ(some.lost.back(), range(6, 94)) << "nothing happened to the rest";
+    looks = 1;
+    EXPECT_EQ(queue().extend(two_, range(6, 4), 1, now_, {}, &looks), (Ranges{range(8, 2)}));
+}
+
+TEST_F(Settle, timers_give_back_in_turns) {
+    make({.lease_ms = 1'000});
+    put(10);
+    const ConsumerId one = consumer(1);
+    deliver();
+    for (std::uint64_t i = 0; i < 10; i += 2) ack(one, range(i, 1));
+    now_ = now_ + seconds(2);
+    EXPECT_EQ(queue().run_timers(now_, 2).size(), 2U);
+    EXPECT_LE(queue().next_due(), now_);
+    EXPECT_EQ(queue().run_timers(now_, 100).size(), 3U);
+    EXPECT_EQ(queue().next_due(), Instant::never());
+}
+
 }  // namespace
 }  // namespace telpher::queue
