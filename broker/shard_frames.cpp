@@ -58,6 +58,7 @@ void Shard::take(const Incoming& incoming) {
     Session* session = sessions_.of_peer(incoming.peer);
     if (session == nullptr) return core_->refuse(incoming.peer, 0, Error(Code::kHelloRequired));
     session->last_heard = core_->now;
+    if (incoming.header.size() == 0) return core_->refuse(incoming.peer, 0, Error(Code::kProtocol, "an empty header"));
     if (v1::Op_IsValid(op) && incoming.body_count != frame::body_frames(op)) {
         return core_->refuse(incoming.peer, 0, Error(Code::kProtocol, "number of frames"));
     }

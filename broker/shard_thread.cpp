@@ -65,6 +65,7 @@ void ShardThread::run() {
         const Instant now = clock_.now();
         router_->tick(now);
         work_since_trim_ += shard_->do_work(now);  // sleep() looks again
+        note_departures();
         tell_of_disk();
         if (shard_->failed() && !told) {
             told = true;
@@ -73,6 +74,12 @@ void ShardThread::run() {
         sleep();
     }
     drain();
+}
+
+/// What waited for a peer that did not read goes with it, which may be much.
+void ShardThread::note_departures() {
+    const std::size_t before = std::exchange(connections_, router_->connections());
+    if (connections_ < before) work_since_trim_ += kWorkWorthATrim;
 }
 
 void ShardThread::tell_of_disk() {

@@ -45,6 +45,7 @@ private:
     void run();
     void run_commits();
     void sleep();
+    void note_departures();
     void tell_of_disk();
     void give_memory_back();
     void drain();
@@ -60,7 +61,8 @@ private:
     std::atomic<bool> commits_stopping_{false};
     std::unique_ptr<Router> router_;
     std::unique_ptr<Shard> shard_;
-    std::size_t work_since_trim_ = 0;  // of the shard thread, as the two below: what was logged last
+    std::size_t work_since_trim_ = 0;  // of the shard thread, as those below: what was seen last
+    std::size_t connections_ = 0;
     bool disk_full_ = false;
     bool waits_for_room_ = false;
     std::thread thread_;

@@ -131,6 +131,14 @@ TEST_F(SessionsTest, TheNumberOfFramesIsChecked) {
     EXPECT_FALSE(put.connected());
 }
 
+TEST_F(SessionsTest, AnEmptyHeaderClosesTheConnection) {
+    SimPeer peer(broker);
+    peer.hello();
+    peer.send_raw("");
+    EXPECT_EQ(peer.refused(), Code::kProtocol);
+    EXPECT_FALSE(peer.connected());
+}
+
 TEST_F(SessionsTest, AHeaderOverItsLimitClosesTheConnection) {
     SimPeer peer(broker);
     peer.hello();
