@@ -258,10 +258,8 @@ public:
                 handle(*message);
             } else if (message.error().code() == Code::kEnd) {
                 history_.record({.kind = Event::Kind::kEnd, .who = name_});
-                // As with a confirmed ack below: one that came too late is an outcome that a consumer must expect.
                 const auto flushed = consumer.flush(kOutcomeWithin);
-                if (flushed || flushed.error().code() == Code::kLeaseLost) return true;
-                return fails("flush after the end", flushed.error());
+                return flushed || fails("flush after the end", flushed.error());
             } else if (message.error().code() != Code::kEmpty) {
                 return fails("next", message.error());
             }
