@@ -63,6 +63,17 @@ void Core::ok_when_committed(const Session& session, std::uint64_t req) {
     });
 }
 
+bool Core::safe(queue::Durability durability, Lsn lsn) const {
+    switch (durability) {
+        case queue::Durability::kFsync:
+            return lsn <= log.committed_lsn();
+        case queue::Durability::kAsync:
+            return lsn <= log.written_lsn();
+        default:
+            return true;
+    }
+}
+
 void Core::account(HostedQueue& queue) {
     for (const queue::Freed& freed : queue.queue.take_freed()) {
         BatchStore::Entry* entry = store.find(freed.batch);

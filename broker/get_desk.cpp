@@ -209,12 +209,21 @@ void GetDesk::deliver(HostedQueue& queue) {
     for (const queue::Grant& grant : grants_) {
         Subscription& subscription = subscriptions_.at(by_consumer_.at(grant.consumer));
         const bool here = want_body(grant.batch);
-        if (here && subscription.cold.empty()) {
+        // Handed out before the log knows that it came back, a crash would have it come back under the same number.
+        const bool came_back = queue.durable() && grant.tries.deliveries > 1;
+        const Lsn safe_at = came_back ? core_.journal.last() : Lsn();
+        const bool safe = core_.safe(queue.queue.options().durability, safe_at);
+        if (here && safe && subscription.unsent.empty()) {
             send_grant(subscription, grant);
-        } else {
-            subscription.cold.push_back(grant);
-            if (subscription.cold.size() == 1) cold_.at(grant.batch).push_back(grant.consumer);
+            continue;
         }
+        subscription.unsent.push_back({grant, safe_at});
+        if (!safe) {
+            core_.gate.add(queue.queue.options().durability, safe_at, [this, number = subscription.number] {
+                if (Subscription* still = find(number)) send_waiting(*still);
+            });
+        }
+        if (!here && subscription.unsent.size() == 1) cold_.at(grant.batch).push_back(grant.consumer);
     }
     std::uint64_t granted = 0;
     for (const queue::Grant& grant : grants_) granted += grant.range.count;
@@ -231,27 +240,29 @@ bool GetDesk::want_body(BatchRef batch) {
     return false;
 }
 
-/// Sends what waits for a body, in its order, as far as the bodies are there.
-void GetDesk::send_cold(Subscription& subscription) {
+/// Sends what waits for a body or a record, in its order, as far as nothing is missing.
+void GetDesk::send_waiting(Subscription& subscription) {
     HostedQueue* queue = core_.catalog.find(subscription.queue);
     TELPHER_CHECK(queue != nullptr);  // attachments end with their queue
-    while (!subscription.cold.empty()) {
+    while (!subscription.unsent.empty()) {
         if (cut_ended(*queue, subscription)) continue;
-        const queue::Grant& first = subscription.cold.front();
-        if (!want_body(first.batch)) return cold_.at(first.batch).push_back(subscription.consumer);
-        send_grant(subscription, first);
-        subscription.cold.pop_front();
+        const UnsentGrant& first = subscription.unsent.front();
+        if (!core_.safe(queue->queue.options().durability, first.safe_at)) return;  // the gate calls then
+        if (!want_body(first.grant.batch)) return cold_.at(first.grant.batch).push_back(subscription.consumer);
+        send_grant(subscription, first.grant);
+        subscription.unsent.pop_front();
     }
 }
 
-/// While a body was on its way leases of the first grant may have ended, or a settle sent again was about them: these
+/// While a grant waited leases of the first grant may have ended, or a settle sent again was about them: these
 /// are not sent any more and do not count. False: nothing of it ended.
 bool GetDesk::cut_ended(HostedQueue& queue, Subscription& subscription) {
-    const queue::Grant whole = subscription.cold.front();
+    const queue::Grant whole = subscription.unsent.front().grant;
+    const Lsn safe_at = subscription.unsent.front().safe_at;
     const auto ended =
         queue.queue.extend(whole.consumer, whole.range, whole.tries.deliveries, core_.now, Duration::zero());
     if (ended.empty()) return false;
-    subscription.cold.pop_front();
+    subscription.unsent.pop_front();
     std::uint64_t messages = whole.range.count;
     std::uint64_t bytes = whole.bytes;
     const auto keep = [&](Offset from, Offset to) {
@@ -262,7 +273,7 @@ bool GetDesk::cut_ended(HostedQueue& queue, Subscription& subscription) {
         part.bytes = whole.bytes * part.range.count / whole.range.count;
         messages -= part.range.count;
         bytes -= part.bytes;
-        subscription.cold.push_front(part);
+        subscription.unsent.push_front({part, safe_at});
     };
     Offset end = whole.range.end();
     for (auto range = ended.rbegin(); range != ended.rend(); ++range) {
@@ -308,7 +319,7 @@ Result<std::size_t> GetDesk::take_loaded() {
         }
         for (const ConsumerId consumer : waiting) {
             const auto number = by_consumer_.find(consumer);
-            if (number != by_consumer_.end()) send_cold(subscriptions_.at(number->second));
+            if (number != by_consumer_.end()) send_waiting(subscriptions_.at(number->second));
         }
     }
     return taken;

@@ -39,6 +39,12 @@ struct Producer {
     Instant orphan_until = Instant::never();  ///< Open, but without a session: closed then.
 };
 
+/// What was granted and must not leave yet: its body is on its way from the log, or a record is not safe.
+struct UnsentGrant {
+    queue::Grant grant;
+    Lsn safe_at;  ///< The record that says it had come back; 0 = it had not.
+};
+
 /// A consumer attached to the queue.
 struct Subscription {
     std::uint32_t number = 0;
@@ -49,7 +55,7 @@ struct Subscription {
     std::uint64_t settle_seen = 0;  ///< The highest that came in.
     bool settled_due = false;
     std::vector<std::pair<std::uint64_t, queue::Range>> lost;  ///< To be told with the next SETTLED.
-    std::deque<queue::Grant> cold;       ///< Given, but the body of the first is on its way from the log.
+    std::deque<UnsentGrant> unsent;      ///< Given, but the first waits; in the order they were given.
     std::uint32_t ended_generation = 0;  ///< END was sent for this generation (generations start at 1).
     std::string name;
 };

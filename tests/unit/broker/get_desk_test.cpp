@@ -55,6 +55,23 @@ protected:
     std::uint32_t handle = 0;
 };
 
+// Else a crash would forget the return, and hand it out once more under the same number.
+TEST_F(GetDeskTest, WhatCameBackIsHandedOutOnceTheLogKnows) {
+    fill(1);
+    come();
+    const std::uint32_t sub = peer.attach(handle, 1);
+    deliver();
+    SimPeer other(broker);
+    other.hello();
+    other.attach(other.open("q"), 1);
+    broker.settle();
+    peer.settle(sub, 1, V::VERDICT_RELEASE, {0, 1, 1});
+    for (int i = 0; i < 5; ++i) broker.cycle();
+    EXPECT_EQ(broker.shard().queue_count(), 1U);
+    EXPECT_FALSE(broker.transport().from_broker(other.peer()).has_value()) << "the return is not committed";
+    EXPECT_EQ(deliver(other).delivery(), 2U);
+}
+
 TEST_F(GetDeskTest, UnlimitedCreditStopsNobody) {
     come();
     SimPeer other(broker);
