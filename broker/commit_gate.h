@@ -24,11 +24,14 @@ public:
         line(durability).push_back({lsn, std::move(action)});
     }
 
-    /// Runs what may run; returns how many did. Actions may add others.
-    std::size_t run(Lsn committed, Lsn written, Lsn applied) {
-        return run_line(line(queue::Durability::kMemory), applied) +
-               run_line(line(queue::Durability::kAsync), written) +
-               run_line(line(queue::Durability::kFsync), committed);
+    /// Runs what may run; returns how many did. `safe_upto` tells what is as safe as a durability asks. Actions may add
+    /// others.
+    template <class SafeUpto>
+    std::size_t run(SafeUpto safe_upto) {
+        std::size_t ran = 0;
+        for (const auto durability : {queue::Durability::kMemory, queue::Durability::kAsync, queue::Durability::kFsync})
+            ran += run_line(line(durability), safe_upto(durability));
+        return ran;
     }
 
     [[nodiscard]] bool empty() const { return lines_[0].empty() && lines_[1].empty() && lines_[2].empty(); }

@@ -63,14 +63,14 @@ void Core::ok_when_committed(const Session& session, std::uint64_t req) {
     });
 }
 
-bool Core::safe(queue::Durability durability, Lsn lsn) const {
+Lsn Core::safe_upto(queue::Durability durability) const {
     switch (durability) {
         case queue::Durability::kFsync:
-            return lsn <= log.committed_lsn();
+            return log.committed_lsn();
         case queue::Durability::kAsync:
-            return lsn <= log.written_lsn();
+            return log.written_lsn();
         default:
-            return true;
+            return log.last_lsn();
     }
 }
 

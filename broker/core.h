@@ -52,8 +52,8 @@ struct Core {
     void ok(const Session& session, std::uint64_t req);
     /// Answers `req` with OK once everything logged so far is committed (if the connection is still the same).
     void ok_when_committed(const Session& session, std::uint64_t req);
-    /// What is logged up to `lsn` is as safe as `durability` asks.
-    [[nodiscard]] bool safe(queue::Durability durability, Lsn lsn) const;
+    /// Everything logged up to here is as safe as `durability` asks.
+    [[nodiscard]] Lsn safe_upto(queue::Durability durability) const;
     /// Live messages that went away are told to the log, empty batches dropped.
     void account(HostedQueue& queue);
     /// Wall time of an instant: for due times that outlive the process.

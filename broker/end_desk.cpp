@@ -152,7 +152,7 @@ void EndDesk::connection_over(const Session& session) {
 }
 
 void EndDesk::queue_removed(HostedQueue& queue) {
-    const Error why(Code::kNotFound, "queue " + queue.name + " was removed");
+    const Error why = queue.removed();
     const auto refuse = [&](SessionId id, std::uint64_t req) {
         const Session* session = core_.sessions.find(id);
         if (session != nullptr && session->connected) core_.refuse(session->peer, req, why);

@@ -210,20 +210,21 @@ void GetDesk::deliver(HostedQueue& queue) {
         Subscription& subscription = subscriptions_.at(by_consumer_.at(grant.consumer));
         const bool here = want_body(grant.batch);
         // Handed out before the log knows that it came back, a crash would have it come back under the same number.
-        const bool came_back = queue.durable() && grant.tries.deliveries > 1;
-        const Lsn safe_at = came_back ? core_.journal.last() : Lsn();
-        const bool safe = core_.safe(queue.queue.options().durability, safe_at);
-        if (here && safe && subscription.unsent.empty()) {
+        const Lsn safe_at = grant.tries.deliveries > 1 ? core_.journal.last() : Lsn();
+        const bool safe = safe_at <= core_.safe_upto(queue.queue.options().durability);
+        auto& unsent = subscription.unsent;
+        if (here && safe && unsent.empty()) {
             send_grant(subscription, grant);
             continue;
         }
-        subscription.unsent.push_back({grant, safe_at});
-        if (!safe) {
+        const bool gated = !unsent.empty() && unsent.back().safe_at == safe_at;  // by the one before
+        unsent.push_back({grant, safe_at});
+        if (!safe && !gated) {
             core_.gate.add(queue.queue.options().durability, safe_at, [this, number = subscription.number] {
                 if (Subscription* still = find(number)) send_waiting(*still);
             });
         }
-        if (!here && subscription.unsent.size() == 1) cold_.at(grant.batch).push_back(grant.consumer);
+        if (!here && unsent.size() == 1) cold_.at(grant.batch).push_back(grant.consumer);
     }
     std::uint64_t granted = 0;
     for (const queue::Grant& grant : grants_) granted += grant.range.count;
@@ -247,7 +248,7 @@ void GetDesk::send_waiting(Subscription& subscription) {
     while (!subscription.unsent.empty()) {
         if (cut_ended(*queue, subscription)) continue;
         const UnsentGrant& first = subscription.unsent.front();
-        if (!core_.safe(queue->queue.options().durability, first.safe_at)) return;  // the gate calls then
+        if (first.safe_at > core_.safe_upto(queue->queue.options().durability)) return;  // the gate calls then
         if (!want_body(first.grant.batch)) return cold_.at(first.grant.batch).push_back(subscription.consumer);
         send_grant(subscription, first.grant);
         subscription.unsent.pop_front();

@@ -7,7 +7,8 @@
 namespace telpher::broker {
 
 void HostedQueue::set_open(Producer& producer, bool open) {
-    if (std::exchange(producer.open, open) != open) open_producers += open ? 1 : -1U;
+    if (std::exchange(producer.open, open) == open) return;
+    open ? ++open_producers : --open_producers;
 }
 
 v1::QueueState HostedQueue::state() const {

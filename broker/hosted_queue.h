@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -86,6 +87,7 @@ struct HostedQueue {
     std::uint32_t open_producers = 0;  ///< Of them.
     Instant expire_at;                 ///< The next look for those that nobody uses any more.
     std::vector<ProducerId> confirm_due;
+    std::set<std::pair<SessionId, HandleId>> openers;  ///< Handles of it on living connections.
     std::vector<std::uint32_t> subscriptions;
     std::vector<std::uint32_t> settled_due;  ///< Subscriptions to send SETTLED to.
     std::vector<Joiner> joiners;
@@ -119,6 +121,8 @@ struct HostedQueue {
     /// Ready, leased and delayed.
     [[nodiscard]] std::uint64_t unfinished() const { return queue.ready() + queue.leased() + queue.delayed(); }
     void set_open(Producer& producer, bool open);
+    /// What everybody who uses it is told when it goes.
+    [[nodiscard]] Error removed() const { return Error(Code::kNotFound, "queue " + name + " was removed"); }
     [[nodiscard]] v1::QueueState state() const;
 };
 

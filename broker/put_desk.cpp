@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/get_desk.h"
 #include "proto/base/check.h"
 #include "proto/frame.h"
 
@@ -99,8 +100,7 @@ TicketId PutDesk::take_part(HostedQueue& queue, Producer& producer, const Sessio
     ticket.body = view;
     ticket.bytes = view.bytes_before(index + part.count) - view.bytes_before(index);
     const Offset under(header.under_offset());
-    if (header.under_delivery() > 0 && holds_(session, queue, under, header.under_delivery()))
-        ticket.under = queue::Range{under, 1};
+    if (gets_.holds(session, queue, under, header.under_delivery())) ticket.under = queue::Range{under, 1};
     if (core_.disk_full && queue.durable()) ticket.refusal = Code::kDiskFull;
     if (queue.seal_asked && !ticket.under) ticket.refusal = Code::kSealed;
     ticket.since = core_.now;

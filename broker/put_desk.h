@@ -7,7 +7,6 @@
 // kParkedBytesMax, keeps its place but not its body, and ROOM asks for that again when its turn comes.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -17,9 +16,11 @@
 
 namespace telpher::broker {
 
+class GetDesk;
+
 class PutDesk {
 public:
-    explicit PutDesk(Core& core) : core_(core) {}
+    PutDesk(Core& core, const GetDesk& gets) : core_(core), gets_(gets) {}
 
     void open_producer(Session& session, const v1::OpenProducer& request);
     void close_producer(Session& session, const v1::CloseProducer& request);
@@ -43,9 +44,6 @@ public:
     void expire(HostedQueue& queue);
     /// SEAL was asked: it goes in line behind every put that came before it.
     void seal_asked(HostedQueue& queue);
-    /// Tells whether a session holds a message of a queue by that delivery (set once).
-    using Holds = std::function<bool(const Session&, const HostedQueue&, Offset, std::uint32_t)>;
-    void on_lease(Holds holds) { holds_ = std::move(holds); }
     /// Starts numbering producers of this boot.
     void start(std::uint64_t boot) { boot_ = boot; }
 
@@ -115,8 +113,8 @@ private:
     void seal_when_in_line(HostedQueue& queue);
 
     Core& core_;
+    const GetDesk& gets_;
     std::unordered_map<TicketId, Ticket> tickets_;
-    Holds holds_;
     std::size_t parked_bytes_ = 0;
     std::uint64_t boot_ = 0;
     std::uint32_t next_producer_ = 1;

@@ -82,6 +82,7 @@ void QueueDesk::opened(Session& session, HostedQueue& queue, std::uint64_t req, 
     answer.set_sealed(queue.queue.sealed());
     answer.set_created(created);
     session.handles.emplace(handle.id, handle);
+    queue.openers.emplace(session.id, handle.id);
     // The queue may be new: nobody is told of it before its record is committed.
     core_.gate.add(queue::Durability::kFsync, core_.journal.last(),
                    [this, answer, id = session.id, peer = session.peer] {
@@ -90,7 +91,16 @@ void QueueDesk::opened(Session& session, HostedQueue& queue, std::uint64_t req, 
                    });
 }
 
-void QueueDesk::close(Session& session, const v1::Close& request) { session.handles.erase(HandleId(request.handle())); }
+void QueueDesk::close(Session& session, const v1::Close& request) {
+    const auto found = session.handles.find(HandleId(request.handle()));
+    if (found == session.handles.end()) return;
+    closed(session, found->second);
+    session.handles.erase(found);
+}
+
+void QueueDesk::closed(const Session& session, const Handle& handle) {
+    if (HostedQueue* queue = core_.catalog.find(handle.queue)) queue->openers.erase({session.id, handle.id});
+}
 
 void QueueDesk::change(Session& session, const v1::Change& request) {
     const auto refuse = [&](Error error) { core_.refuse(session.peer, request.req(), error); };
@@ -162,12 +172,10 @@ Result<void> QueueDesk::remove(HostedQueue& queue, bool force) {
 
 // Handles stay: they name a queue that is not there any more, and what comes on them is refused.
 void QueueDesk::tell_removed(const HostedQueue& queue) {
-    const Error why(Code::kNotFound, "queue " + queue.name + " was removed");
-    core_.sessions.for_each([&](Session& session) {
-        for (const auto& [id, handle] : session.handles) {
-            if (session.connected && handle.queue == queue.id) core_.refuse_handle(session.peer, id, why);
-        }
-    });
+    const Error why = queue.removed();
+    for (const auto& [session, handle] : queue.openers) {
+        if (const Session* opener = core_.sessions.find(session)) core_.refuse_handle(opener->peer, handle, why);
+    }
 }
 
 void QueueDesk::list(Session& session, const v1::List& request) {
@@ -265,6 +273,7 @@ void QueueDesk::leave(Session& session, const v1::Leave& request) {
 }
 
 void QueueDesk::connection_over(const Session& session) {
+    for (const auto& [id, handle] : session.handles) closed(session, handle);
     std::erase_if(waiting_opens_, [&](const auto& open) { return open.second.session == session.id; });
     std::erase_if(waiting_peeks_, [&](const WaitingPeek& peek) { return peek.session == session.id; });
 }

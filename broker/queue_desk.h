@@ -44,6 +44,7 @@ private:
     void answer_waiting(HostedQueue& queue);
     Result<void> set(HostedQueue& queue, const v1::QueueOptions& options);
     Result<void> remove(HostedQueue& queue, bool force);
+    void closed(const Session& session, const Handle& handle);
     void tell_removed(const HostedQueue& queue);
     bool try_peek(const Session& session, const v1::Peek& request);
 

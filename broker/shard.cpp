@@ -54,13 +54,19 @@ Result<void> Shard::replay(log::LogOptions options) {
     return {};
 }
 
+/// What the log can grow by; unknown if the file system does not say.
+std::optional<std::uint64_t> Shard::room() const {
+    const auto free = seams_.files.free_bytes(settings_.data_dir);
+    return free ? std::optional(log_->room(*free)) : std::nullopt;
+}
+
 /// A start that must begin a segment and cannot would serve nobody.
 Result<void> Shard::check_room() const {
-    const auto free = seams_.files.free_bytes(settings_.data_dir);
-    const bool enough = !free || log_->room(*free) >= segment_bytes_;
-    if (enough || !log_->needs_roll(settings_.step_meta_bytes, 0)) return {};
+    const auto there = room();
+    if (!there || *there >= segment_bytes_ || !log_->needs_roll(settings_.step_meta_bytes, 0)) return {};
     return fail(Code::kDiskFull, settings_.data_dir + ": the next segment of the log needs " +
-                                     std::to_string(segment_bytes_) + " bytes, " + std::to_string(*free) + " are free");
+                                     std::to_string(segment_bytes_) + " bytes, " + std::to_string(*there) +
+                                     " are free");
 }
 
 void Shard::wire() {
@@ -82,11 +88,8 @@ void Shard::wire() {
                                         .wall = seams_.clock.wall(),
                                         .dead = {}});
     loader_ = seams_.make_loader(log_->reader());
-    puts_ = std::make_unique<PutDesk>(*core_);
     gets_ = std::make_unique<GetDesk>(*core_, *loader_);
-    puts_->on_lease([this](const Session& session, const HostedQueue& queue, Offset offset, std::uint32_t delivery) {
-        return gets_->holds(session, queue, offset, delivery);
-    });
+    puts_ = std::make_unique<PutDesk>(*core_, *gets_);
     ends_ = std::make_unique<EndDesk>(*core_, *puts_, *gets_);
     queues_ = std::make_unique<QueueDesk>(*core_, *puts_, *gets_, *ends_);
     puts_->start(boot_);
@@ -187,7 +190,9 @@ std::size_t Shard::look_after_queues() {
     return work;
 }
 
-std::size_t Shard::run_gate() { return gate_.run(log_->committed_lsn(), log_->written_lsn(), log_->last_lsn()); }
+std::size_t Shard::run_gate() {
+    return gate_.run([this](queue::Durability durability) { return core_->safe_upto(durability); });
+}
 
 void Shard::want_mark(HostedQueue& queue) {
     const bool count_changed = !queue.durable() && queue.unfinished() != queue.unfinished_logged;
@@ -268,9 +273,8 @@ void Shard::maintain() {
 }
 
 void Shard::look_at_disk() {
-    const auto free = seams_.files.free_bytes(settings_.data_dir);
-    const std::uint64_t reserve = std::max(settings_.disk_reserve_bytes, kReserveSegments * segment_bytes_);
-    core_->disk_full = free && log_->room(*free) < reserve;
+    const auto there = room();
+    core_->disk_full = there && *there < std::max(settings_.disk_reserve_bytes, kReserveSegments * segment_bytes_);
 }
 
 void Shard::lost_connection(PeerId peer) {

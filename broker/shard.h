@@ -80,6 +80,7 @@ private:
     void allow_marked(QueueId id, Offset end);
     void maintain();
     void look_at_disk();
+    [[nodiscard]] std::optional<std::uint64_t> room() const;
     [[nodiscard]] Result<void> check_room() const;
     void fail_all(const Error& error);
 
@@ -93,8 +94,8 @@ private:
     std::unique_ptr<Journal> journal_;
     std::unique_ptr<Core> core_;
     std::unique_ptr<BodyLoader> loader_;
-    std::unique_ptr<PutDesk> puts_;
     std::unique_ptr<GetDesk> gets_;
+    std::unique_ptr<PutDesk> puts_;
     std::unique_ptr<EndDesk> ends_;
     std::unique_ptr<QueueDesk> queues_;
 

@@ -42,9 +42,9 @@ public:
     virtual void kick(PeerId peer) = 0;
     /// A peer whose connection ended since the last call; false: none.
     virtual bool next_gone(PeerId& peer) = 0;
-    /// Connections now, and peers kicked since the start.
     /// True if the peer has not read much of what was sent to it: what is large should wait.
     [[nodiscard]] virtual bool congested(PeerId peer) const = 0;
+    /// Connections now, and peers kicked since the start.
     [[nodiscard]] virtual std::size_t connections() const = 0;
     [[nodiscard]] virtual std::uint64_t kicked() const = 0;
 };

@@ -35,9 +35,8 @@ Result<DirLock> DirLock::take(const std::string& dir) {
     }
     // For people only, so a full disk is no reason not to start: the lock itself is what holds.
     const std::string text = std::to_string(::getpid()) + "\n";
-    const bool empty = ::ftruncate(lock.fd_, 0) == 0;
-    if (empty) [[maybe_unused]]
-        const auto written = ::pwrite(lock.fd_, text.data(), text.size(), 0);
+    [[maybe_unused]] const bool noted =
+        ::ftruncate(lock.fd_, 0) == 0 && ::pwrite(lock.fd_, text.data(), text.size(), 0) > 0;
     return lock;
 }
 

@@ -32,11 +32,14 @@ std::uint32_t Line::remove(TicketId id) {
     return left;
 }
 
-void Line::rename(TicketId id, TicketId renamed) {
+void Line::move_to_end(TicketId id, TicketId renamed) {
     TELPHER_CHECK(tickets_.contains(id) && tickets_.rbegin()->first < renamed);
     auto node = tickets_.extract(id);
     Ticket& ticket = node.mapped();
-    if (ticket.under && under_.erase({*ticket.under, id}) > 0) under_.emplace(*ticket.under, renamed);
+    if (ticket.under) {
+        under_.erase({*ticket.under, id});
+        under_.emplace(*ticket.under, renamed);
+    }
     ticket.id = renamed;
     node.key() = renamed;
     tickets_.insert(std::move(node));

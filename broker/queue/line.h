@@ -48,8 +48,8 @@ public:
     /// Takes the ticket out; returns how many of its messages were waiting (0 = not in line).
     std::uint32_t remove(TicketId id);
 
-    /// The ticket has another number from now on, the highest of all: it is the last in line.
-    void rename(TicketId id, TicketId renamed);
+    /// The ticket goes on as `renamed`, the highest number of all: it is the last in line.
+    void move_to_end(TicketId id, TicketId renamed);
     void forget_lease(TicketId id);
 
     /// `count` of what the ticket has left are not wanted any more; fewer than it has left.

@@ -123,7 +123,7 @@ std::vector<Range> Queue::State::make_room(std::uint64_t count, std::uint64_t by
 
 void Queue::stored(BatchRef batch, Range range, std::uint64_t bytes) { state_->ledger.stored(batch, range, bytes); }
 
-void Queue::move_to_end(TicketId ticket, TicketId renamed) { state_->line.rename(ticket, renamed); }
+void Queue::move_to_end(TicketId ticket, TicketId renamed) { state_->line.move_to_end(ticket, renamed); }
 
 void Queue::forget_lease(TicketId ticket) { state_->line.forget_lease(ticket); }
 

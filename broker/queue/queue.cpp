@@ -44,25 +44,25 @@ Instant Queue::next_due() const {
 
 std::vector<ReturnedRange> Queue::run_timers(Instant now, std::uint64_t runs_max) {
     State& state = *state_;
+    Ledger& ledger = state.ledger;
     std::vector<ReturnedRange> returned;
-    std::uint64_t left = runs_max;
-    for (; left > 0; --left) {
-        const auto delay = state.ledger.delay_ended(now);
-        if (!delay) break;
-        state.ledger.move(*delay, Standing::ready(delay->standing.tries));
-    }
-    for (; left > 0; --left) {
-        const auto lease = state.ledger.lease_ended(now);
-        if (!lease) break;
-        const Tries tries = lease->standing.tries;
-        state.give_back(*lease, {tries.deliveries, tries.attempts + 1}, returned);
-    }
-    for (; left > 0; --left) {
-        const auto held = state.ledger.hold_ended(now);
-        if (!held) break;
-        const Tries tries = held->standing.tries;
-        state.give_back(*held, {tries.deliveries + 1, tries.attempts}, returned);
-    }
+    const auto each = [&runs_max](auto due, auto end) {
+        for (; runs_max > 0; --runs_max) {
+            const std::optional<Segment> segment = due();
+            if (!segment) return;
+            end(*segment, segment->standing.tries);
+        }
+    };
+    each([&] { return ledger.delay_ended(now); },
+         [&](const Segment& delay, Tries tries) { ledger.move(delay, Standing::ready(tries)); });
+    each([&] { return ledger.lease_ended(now); },
+         [&](const Segment& lease, Tries tries) {
+             state.give_back(lease, {tries.deliveries, tries.attempts + 1}, returned);
+         });
+    each([&] { return ledger.hold_ended(now); },
+         [&](const Segment& held, Tries tries) {
+             state.give_back(held, {tries.deliveries + 1, tries.attempts}, returned);
+         });
     return in_order(std::move(returned));
 }
 
