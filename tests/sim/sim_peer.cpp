@@ -96,6 +96,23 @@ void SimPeer::cancel(std::uint32_t handle, std::uint64_t producer, std::uint64_t
     send(v1::OP_CANCEL, cancel);
 }
 
+std::uint64_t SimPeer::close_producer(std::uint32_t handle, std::uint64_t producer) {
+    v1::CloseProducer close;
+    close.set_req(request());
+    close.set_handle(handle);
+    close.set_producer(producer);
+    send(v1::OP_CLOSE_PRODUCER, close);
+    return close.req();
+}
+
+std::uint64_t SimPeer::seal(std::uint32_t handle) {
+    v1::Seal seal;
+    seal.set_req(request());
+    seal.set_handle(handle);
+    send(v1::OP_SEAL, seal);
+    return seal.req();
+}
+
 std::uint32_t SimPeer::attach(std::uint32_t handle, std::uint64_t credit, std::initializer_list<std::uint64_t> held) {
     v1::Attach attach;
     attach.set_req(request());

@@ -64,6 +64,9 @@ public:
     void put(std::uint32_t handle, std::uint64_t producer, std::uint64_t first, std::uint32_t count,
              std::size_t bytes = 16, std::uint64_t known_below = 0);
     void cancel(std::uint32_t handle, std::uint64_t producer, std::uint64_t first, std::uint32_t count);
+    /// Both return the request, which is answered by OK.
+    std::uint64_t close_producer(std::uint32_t handle, std::uint64_t producer);
+    std::uint64_t seal(std::uint32_t handle);
     std::uint32_t attach(std::uint32_t handle, std::uint64_t credit, std::initializer_list<std::uint64_t> held = {});
     void settle(std::uint32_t sub, std::uint64_t number, v1::Settle::Verdict verdict,
                 std::initializer_list<std::uint64_t> triples, std::uint64_t delay_ms = 0);

@@ -19,13 +19,7 @@ protected:
         handle = peer.open("q", options);
         producer = peer.open_producer(handle);
     }
-    std::uint64_t seal() {
-        v1::Seal seal;
-        seal.set_req(peer.request());
-        seal.set_handle(handle);
-        peer.send(v1::OP_SEAL, seal);
-        return seal.req();
-    }
+    std::uint64_t seal() { return peer.seal(handle); }
     std::uint64_t join(bool sealed, std::uint32_t generation = 0) {
         v1::Join join;
         join.set_req(peer.request());

@@ -39,6 +39,13 @@ protected:
         ASSERT_TRUE(broker.start());
         come_back(options);
     }
+    /// The connection is lost, and the session's grace runs out.
+    void lose_session() {
+        peer.lose();
+        broker.settle();
+        broker.advance(limits::kResumeGrace + 1s);
+        broker.settle();
+    }
     void come_back(const v1::QueueOptions& options = {}) {
         peer.reconnect();
         session = peer.hello(session);
@@ -292,10 +299,7 @@ TEST_F(PutDeskTest, AParkedPutOfALostSessionGoesInWhenItsTurnComes) {
     peer.put(handle, producer, 0, 1);
     peer.put(handle, producer, 1, 2);
     peer.await(v1::OP_PARKED);
-    peer.lose();
-    broker.settle();
-    broker.advance(limits::kResumeGrace + 1s);
-    broker.settle();
+    lose_session();
     SimPeer other(broker);
     other.hello();
     const std::uint32_t sub = other.attach(other.open("q"), 10);
@@ -403,11 +407,7 @@ TEST_F(PutDeskTest, AClosedProducerTakesBackWhatWaits) {
     peer.put(handle, producer, 0, 3);
     peer.await(v1::OP_PARKED);
     peer.clear();
-    v1::CloseProducer close;
-    close.set_req(peer.request());
-    close.set_handle(handle);
-    close.set_producer(producer);
-    peer.send(v1::OP_CLOSE_PRODUCER, close);
+    peer.close_producer(handle, producer);
     EXPECT_EQ(runs_of(confirm().refused()), (Runs{{1, 2, kCancelled}}));
     peer.await(v1::OP_OK);
     EXPECT_EQ(peer.show("q").producers(), 0U);
@@ -480,10 +480,7 @@ TEST_F(PutDeskTest, WhatWaitsKeepsItsPlaceForALeaseAfterItsSession) {
     confirm();
     peer.put(handle, producer, 1, 1);
     peer.await(v1::OP_PARKED);
-    peer.lose();
-    broker.settle();
-    broker.advance(limits::kResumeGrace + 1s);
-    broker.settle();
+    lose_session();
     SimPeer other(broker);
     other.hello();
     const std::uint32_t others = other.open("q");
@@ -504,10 +501,7 @@ TEST_F(PutDeskTest, WhatWaitsOfAProducerThatNobodyOpensIsCancelled) {
     peer.put(handle, producer, 0, 2);
     peer.await(v1::OP_PARKED);
     EXPECT_EQ(peer.show("q").blocked_producers(), 1U);
-    peer.lose();
-    broker.settle();
-    broker.advance(limits::kResumeGrace + 1s);
-    broker.settle();
+    lose_session();
     for (int i = 0; i < 2; ++i) {
         broker.advance(limits::kSessionLease);
         broker.settle();
@@ -527,10 +521,7 @@ TEST_F(PutDeskTest, WhatWaitsWithoutABodyLeavesWithItsSession) {
     constexpr std::size_t kLarge = 700 * 1024;
     for (std::uint64_t i = 1; i < 4; ++i) peer.put(handle, producer, i, 1, kLarge);
     broker.settle();
-    peer.lose();
-    broker.settle();
-    broker.advance(limits::kResumeGrace + 1s);
-    broker.settle();
+    lose_session();
     EXPECT_EQ(broker.shard().queue_count(), 1U);
     SimPeer other(broker);
     other.hello();
@@ -545,10 +536,7 @@ TEST_F(PutDeskTest, APutUnderALeaseOfAnotherSessionIsAnOrdinaryOne) {
     holder.hello();
     holder.attach(holder.open("q"), 1);
     holder.await(v1::OP_DELIVER);
-    v1::Seal seal;
-    seal.set_req(peer.request());
-    seal.set_handle(handle);
-    peer.send(v1::OP_SEAL, seal);
+    peer.seal(handle);
     peer.await(v1::OP_OK);
     v1::Put put;
     put.set_handle(handle);
@@ -562,11 +550,7 @@ TEST_F(PutDeskTest, AClosedProducerPutsNothing) {
     open();
     peer.put(handle, producer, 0, 1);
     confirm();
-    v1::CloseProducer close;
-    close.set_req(peer.request());
-    close.set_handle(handle);
-    close.set_producer(producer);
-    peer.send(v1::OP_CLOSE_PRODUCER, close);
+    peer.close_producer(handle, producer);
     peer.await(v1::OP_OK);
     peer.put(handle, producer, 1, 1);
     EXPECT_EQ(runs_of(confirm().refused()), (Runs{{1, 1, static_cast<std::uint64_t>(Code::kUnknownProducer)}}));

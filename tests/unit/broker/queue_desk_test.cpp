@@ -198,10 +198,7 @@ TEST_F(QueueDeskTest, RemovalNeedsForceWhileThereIsWork) {
     join.set_req(peer.request());
     join.set_handle(handle);
     peer.send(v1::OP_JOIN, join);
-    v1::Seal seal;  // waits behind the parked put
-    seal.set_req(peer.request());
-    seal.set_handle(handle);
-    peer.send(v1::OP_SEAL, seal);
+    const std::uint64_t seal = peer.seal(handle);  // waits behind the parked put
     peer.await(v1::OP_DELIVER);
     change(C::WHAT_REMOVE, "q");
     EXPECT_EQ(peer.refused(), Code::kBusy);
@@ -213,7 +210,7 @@ TEST_F(QueueDeskTest, RemovalNeedsForceWhileThereIsWork) {
     EXPECT_EQ(of_join.req(), join.req());
     EXPECT_EQ(static_cast<Code>(of_join.code()), Code::kNotFound);
     const auto of_seal = peer.await<v1::Error>(v1::OP_ERROR);
-    EXPECT_EQ(of_seal.req(), seal.req());
+    EXPECT_EQ(of_seal.req(), seal);
     EXPECT_EQ(static_cast<Code>(of_seal.code()), Code::kNotFound);
     const auto of_handle = peer.await<v1::Error>(v1::OP_ERROR);
     EXPECT_EQ(of_handle.handle(), handle);

@@ -136,10 +136,7 @@ TEST_F(ReplayTest, ProducersAreRememberedThroughSnapshots) {
 
 TEST_F(ReplayTest, RefusalsInALaterSnapshotAreRememberedToo) {
     put(0, 10);
-    v1::Seal seal;
-    seal.set_req(peer.request());
-    seal.set_handle(handle);
-    peer.send(v1::OP_SEAL, seal);
+    peer.seal(handle);
     broker.settle();
     put(10, 5);  // refused
     make_noise(100);
@@ -192,11 +189,7 @@ TEST_F(ReplayTest, AnOpenProducerIsClosedWhenNobodyComesBackForIt) {
 
 TEST_F(ReplayTest, AnIdleProducerIsForgottenAfterAnHour) {
     put(0, 2);
-    v1::CloseProducer close;
-    close.set_req(peer.request());
-    close.set_handle(handle);
-    close.set_producer(producer);
-    peer.send(v1::OP_CLOSE_PRODUCER, close);
+    peer.close_producer(handle, producer);
     peer.await(v1::OP_OK);
     for (int i = 0; i < 3700 / 25; ++i) {
         broker.advance(25s);
@@ -213,11 +206,7 @@ TEST_F(ReplayTest, AnIdleProducerIsForgottenAfterAnHour) {
 
 TEST_F(ReplayTest, AForgottenProducerStaysUnknownThroughARestart) {
     put(0, 2);
-    v1::CloseProducer close;
-    close.set_req(peer.request());
-    close.set_handle(handle);
-    close.set_producer(producer);
-    peer.send(v1::OP_CLOSE_PRODUCER, close);
+    peer.close_producer(handle, producer);
     peer.await(v1::OP_OK);
     const std::uint32_t sub = peer.attach(handle, 1000);
     peer.settle(sub, 1, V::VERDICT_ACK, {0, 2, 1});
