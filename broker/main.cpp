@@ -25,14 +25,12 @@ void add_daemon_flags(CLI::App& app, DaemonOptions& options) {
         ->capture_default_str();
     telpher::command::add_count(app, "--connections-max", {1, 1'000'000}, options.connections_max,
                                 "Connections at most (default 10000)");
-    const auto add_size = [&](const char* name, std::uint64_t& value, const char* help) {
-        telpher::command::add_size(
-            app, name, [&value](std::uint64_t size) { value = size; }, help);
-    };
-    add_size("--message-size", options.message_bytes, "Largest message, up to 16MiB (default 1MiB)");
-    add_size("--segment-bytes", options.segment_bytes, "Size of a log segment (default 64MiB)");
-    add_size("--cache-bytes", options.cache_bytes, "Recent batches kept in memory (default 64MiB)");
-    add_size("--disk-reserve", options.disk_reserve_bytes, "Less free disk than this refuses puts (default 256MiB)");
+    using telpher::command::add_size;
+    add_size(app, "--message-size", options.message_bytes, "Largest message, up to 16MiB (default 1MiB)");
+    add_size(app, "--segment-bytes", options.segment_bytes, "Size of a log segment (default 64MiB)");
+    add_size(app, "--cache-bytes", options.cache_bytes, "Recent batches kept in memory (default 64MiB)");
+    add_size(app, "--disk-reserve", options.disk_reserve_bytes,
+             "Less free disk than this refuses puts (default 256MiB)");
     const auto add_ms = [&](const char* name, std::uint64_t& value, const char* help) {
         telpher::command::add_count(app, name, {1, 3'600'000}, value, help)
             ->default_str(std::to_string(value))

@@ -84,8 +84,7 @@ void add_bench_command(Program& program) {
     app->add_option("WHAT", flags->what, "throughput (default) or latency (put to handler, beside bare ZeroMQ)")
         ->check(CLI::IsMember({"throughput", "latency"}).description(""));
     command::add_count(*app, "--messages", {}, flags->messages, "Messages a run (default 1000000; latency 20000)");
-    command::add_size(
-        *app, "--size", [flags](std::uint64_t size) { flags->size = size; }, "Bytes of a message (default 100)");
+    command::add_size(*app, "--size", flags->size, "Bytes of a message (default 100)");
     app->add_option("--durability", flags->durability, "fsync (default), async or memory; latency always uses memory")
         ->transform(CLI::CheckedTransformer(durabilities).description(""))
         ->type_name("D");

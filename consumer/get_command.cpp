@@ -57,13 +57,13 @@ public:
 
     int run() {
         const auto there = begin();
-        const Code ended = there ? take_all() : this->ended(there.error());
+        const Code why = there ? take_all() : ended(there.error());
         if (status_ == command::kExitOk) status_ = writer_.finish();
         settle();
         if (status_ != command::kExitOk) return status_;
         const auto flushed = consumer_ ? consumer_->flush(kFlushTimeout) : Result<void>();
         if (!flushed) return command::print_error(flushed.error());
-        if (ended == Code::kStopped) return signals_.exit_status(command::kExitFailed);
+        if (why == Code::kStopped) return signals_.exit_status(command::kExitFailed);
         if (taken_ > 0 || flags_.follow) return command::kExitOk;
         return command::kExitEmpty;
     }

@@ -141,30 +141,11 @@ void PutPart::give_up_rest(std::size_t count, Waiter& waiter, const Error& error
     next_ += count;
     waiter.ranges.push_back({first, next_});
     Wake wake;
-    for (std::uint64_t at = first; at < next_;) {
-        const auto part = static_cast<std::uint32_t>(std::min<std::uint64_t>(next_ - at, limits::kBatchCountMax));
-        decide({at, part, late ? Code::kCancelled : error.code(), 0}, wake);
-        at += part;
-    }
+    decide(Range{first, next_}, late ? Code::kCancelled : error.code(), wake);
     decided(before, wake);
     waiter.ended_by = error.code();
     if (!waiter.done) waiters_.set_deadline(waiter, Instant{});
     wake_all(wake);
-}
-
-/// The connection did not come back in time: what has no outcome yet is unknown.
-void PutPart::add_unknown(Waiter& waiter) {
-    Outcomes known(waiter.collected.size() + waiter.ranges.size());
-    std::vector<Confirmed> ignored;
-    for (const Confirmed& run : waiter.collected) known.add(run, ignored);
-    for (const Range& range : waiter.ranges) {
-        for (std::uint64_t at = range.first; at < range.end;) {
-            const auto count =
-                static_cast<std::uint32_t>(std::min<std::uint64_t>(range.end - at, limits::kBatchCountMax));
-            known.add({at, count, Code::kUnknown, 0}, waiter.collected);
-            at += count;
-        }
-    }
 }
 
 Result<std::vector<Confirmed>> PutPart::put_many(std::span<const std::string_view> bodies, const PutOptions& options) {
@@ -200,7 +181,6 @@ Result<std::vector<Confirmed>> PutPart::put_many(std::span<const std::string_vie
     }
     wait_for(waiter, options.stop);
     auto& runs = waiter.collected;
-    if (waiter.outcome.code == Code::kUnknown) add_unknown(waiter);
     std::sort(runs.begin(), runs.end(), [](const Confirmed& a, const Confirmed& b) { return a.first < b.first; });
     merge(runs);
     return std::move(runs);

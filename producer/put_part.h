@@ -73,11 +73,11 @@ private:
     bool append(const batch::RecordIn& record, Under under);
     void wait_for(Waiter& waiter, const std::stop_token& stop);
     bool append_some(std::span<const std::string_view>& bodies, const PutOptions& options, Waiter& waiter);
-    static void add_unknown(Waiter& waiter);
     void give_up_rest(std::size_t count, Waiter& waiter, const Error& error);
 
     // Under the mutex, any thread.
     void decide(const Confirmed& run, Wake& wake);
+    void decide(Range range, Code code, Wake& wake);
     void tell_fresh(Wake& wake);
     void decided(std::uint64_t below_before, Wake& wake);
     [[nodiscard]] std::optional<Error> take_refusal();

@@ -336,6 +336,16 @@ void PutPart::decide(const Confirmed& run, Wake& wake) {
     tell_fresh(wake);
 }
 
+/// The same for puts that are not in the queue, or may not be; those that have an outcome keep it.
+void PutPart::decide(Range range, Code code, Wake& wake) {
+    while (range.first < range.end) {
+        const auto count =
+            static_cast<std::uint32_t>(std::min<std::uint64_t>(range.end - range.first, limits::kBatchCountMax));
+        decide({range.first, count, code, 0}, wake);
+        range.first += count;
+    }
+}
+
 void PutPart::tell_fresh(Wake& wake) {
     for (const Confirmed& news : fresh_) {
         const std::uint64_t owned = waiters_.decided(news, wake);
@@ -397,15 +407,7 @@ void PutPart::expire(Instant now) {
 /// The connection did not come back in time: what has no outcome of the puts of `waiter` gets none any more.
 void PutPart::give_up(Waiter& waiter, Wake& wake) {
     const std::vector<Range> ranges = waiter.ranges;
-    for (const Range& range : ranges) {
-        for (const Range& open : outcomes_.undecided(range)) {
-            for (std::uint64_t at = open.first; at < open.end;) {
-                const auto part = static_cast<std::uint32_t>(std::min<std::uint64_t>(open.end - at, UINT32_MAX));
-                decide({at, part, Code::kUnknown, 0}, wake);
-                at += part;
-            }
-        }
-    }
+    for (const Range& range : ranges) decide(range, Code::kUnknown, wake);
     // Its last outcome may have ended the wait, and the waiter with it.
     if (waiters_.waits(&waiter)) waiters_.finish(waiter, Code::kUnknown, wake);
 }
@@ -421,9 +423,7 @@ void PutPart::cancel(Waiter& waiter, Instant now, Wake& wake) {
         std::uint64_t end = range.end;
         if (!removed.empty()) end = removed.front().first;  // What is not sent lies above what is.
         if (end > range.first && end > before) cancels_.push_back({std::max(range.first, before), end});
-        for (const Range& gone : removed) {
-            decide({gone.first, static_cast<std::uint32_t>(gone.end - gone.first), Code::kCancelled, 0}, wake);
-        }
+        for (const Range& gone : removed) decide(gone, Code::kCancelled, wake);
     }
     decided(before, wake);
 }

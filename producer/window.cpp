@@ -12,15 +12,13 @@ void Window::keep(const std::function<std::vector<Range>(Range)>& undecided) {
     std::deque<Batch> kept;
     bytes_ = 0;
     for (const Batch& whole : batches_) {
+        const auto view = batch::View::reopen(whole.bytes, false);
+        TELPHER_CHECK(view.has_value());  // we made it
         for (const Range& range : undecided({whole.first, whole.end()})) {
             Batch part = whole;
             part.first = range.first;
             part.count = static_cast<std::uint32_t>(range.end - range.first);
-            if (part.count < whole.count) {
-                const auto view = batch::View::reopen(whole.bytes, false);
-                TELPHER_CHECK(view.has_value());  // we made it
-                part.bytes = view->cut(static_cast<std::uint32_t>(range.first - whole.first), part.count);
-            }
+            part.bytes = view->cut(static_cast<std::uint32_t>(range.first - whole.first), part.count);
             bytes_ += part.bytes.size();
             kept.push_back(std::move(part));
         }

@@ -30,6 +30,11 @@ CLI::Option* add_size(CLI::App& app, const std::string& names, std::function<voi
     return add(app, names, parse_size, std::move(store), help)->type_name("SIZE");
 }
 
+CLI::Option* add_size(CLI::App& app, const std::string& names, std::uint64_t& value, const std::string& help) {
+    return add_size(
+        app, names, [&value](std::uint64_t size) { value = size; }, help);
+}
+
 CLI::Option* add_count(CLI::App& app, const std::string& names, CountRange range,
                        std::function<void(std::uint64_t)> store, const std::string& help) {
     const auto parse = [range](const std::string& text) { return parse_count(text, range.min, range.max); };

@@ -18,6 +18,8 @@ CLI::Option* add_duration(CLI::App& app, const std::string& names, std::function
 CLI::Option* add_size(CLI::App& app, const std::string& names, std::function<void(std::uint64_t)> store,
                       const std::string& help);
 
+CLI::Option* add_size(CLI::App& app, const std::string& names, std::uint64_t& value, const std::string& help);
+
 /// A whole number.
 struct CountRange {
     std::uint64_t min = 1;

@@ -17,18 +17,20 @@ Millis left_until(Instant deadline, const Clock& clock) {
 }
 
 template <class Reply, class Request>
-Result<Reply> call(Queue::Impl& queue, v1::Op op, Request request, Millis timeout, std::stop_token stop = {}) {
+Result<Reply> call(Queue::Impl& queue, v1::Op op, Request request, Millis timeout, std::stop_token stop = {},
+                   Code done_before = Code::kOk) {
     session::CallOptions options;
     options.timeout = timeout;
     options.stop = std::move(stop);
+    options.done_before = done_before;
     options.link = queue.link;
     return queue.engine->call<Reply>(op, std::move(request), options);
 }
 
 template <class Request>
-Result<void> change(Queue::Impl& queue, v1::Op op, Request request, Millis timeout) {
-    if (auto done = call<v1::Ok>(queue, op, std::move(request), timeout); !done) return fail(done.error());
-    return {};
+Result<void> change(Queue::Impl& queue, v1::Op op, Request request, Millis timeout, Code done_before = Code::kOk) {
+    const auto done = call<v1::Ok>(queue, op, std::move(request), timeout, {}, done_before);
+    return done ? Result<void>() : fail(done.error());
 }
 
 Result<void> set_paused(Queue::Impl& queue, bool paused, Millis timeout) {
@@ -72,12 +74,7 @@ Result<void> Queue::seal(Millis timeout) {
 }
 
 Result<void> Queue::reopen(Millis timeout) {
-    session::CallOptions options;
-    options.timeout = timeout;
-    options.link = impl_->link;
-    options.done_before = Code::kBadOption;  // not sealed any more
-    const auto done = impl_->engine->call<v1::Ok>(v1::OP_REOPEN, v1::Reopen{}, options);
-    return done ? Result<void>() : fail(done.error());
+    return change(*impl_, v1::OP_REOPEN, v1::Reopen{}, timeout, Code::kBadOption);  // then it is not sealed any more
 }
 
 Result<QueueStats> Queue::join(Millis timeout, std::stop_token stop) {

@@ -7,6 +7,7 @@
 #include <telpher/client.h>
 
 #include <atomic>
+#include <future>
 #include <mutex>
 #include <set>
 #include <stop_token>
@@ -134,6 +135,26 @@ TEST(BrokerRestarted, a_handler_pool_does_every_message_once) {
     EXPECT_EQ(result.ended, Code::kEnd);
     EXPECT_EQ(std::set<std::string>(handled.begin(), handled.end()).size(), static_cast<std::size_t>(kMessages));
     EXPECT_EQ(handled.size(), static_cast<std::size_t>(kMessages)) << "some were handed out twice";
+}
+
+TEST(BrokerRestarted, too_late_for_a_put_whose_time_is_over) {
+    Broker broker;
+    Client client(broker.ipc());
+    Queue queue = client.queue("full", {.maxsize = 1});
+    ASSERT_TRUE(queue.put("fills it"));
+    const std::vector<std::string_view> bodies(3, "waits");
+    auto many = std::async(std::launch::async, [&] { return queue.put_many(bodies, {.timeout = Millis(2'000)}); });
+    ASSERT_TRUE(eventually(10s, [&] { return queue.stats()->blocked_producers == 1; }));
+    broker.kill();
+    ASSERT_EQ(many.wait_for(10s), std::future_status::ready) << "it hangs";
+    const auto runs = many.get();
+    ASSERT_TRUE(runs) << runs.error().message();
+    ASSERT_EQ(runs->size(), 1U);
+    EXPECT_EQ(runs->front().count, 3U);
+    EXPECT_EQ(runs->front().code, Code::kUnknown) << "sent, and nobody is there to ask";
+    broker.start();
+    ASSERT_TRUE(eventually(20s, [&] { return queue.stats(Millis(500)).has_value(); }));
+    EXPECT_EQ(queue.stats()->put, 1U);
 }
 
 }  // namespace
