@@ -10,6 +10,8 @@ void add_message_commands(command::Program& program);  ///< put, get, run, peek
 void add_queue_commands(command::Program& program);    ///< queue create|ls|show|set|rm|pause|resume
 void add_end_commands(command::Program& program);      ///< join, and seal and reopen, also of `queue` (add that first)
 void add_status_command(command::Program& program);    ///< status
+void add_top_command(command::Program& program);       ///< top
+void add_check_commands(command::Program& program);    ///< check ready|queue
 void add_bench_command(command::Program& program);     ///< bench
 
 }  // namespace telpher::cli

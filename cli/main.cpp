@@ -7,6 +7,8 @@ int main(int argc, char** argv) {
     telpher::cli::add_queue_commands(program);
     telpher::cli::add_end_commands(program);
     telpher::cli::add_status_command(program);
+    telpher::cli::add_top_command(program);
+    telpher::cli::add_check_commands(program);
     telpher::cli::add_bench_command(program);
     return program.main(argc, argv);
 }

@@ -4,7 +4,6 @@
 
 #include "proto/base/units.h"
 #include "proto/command/output.h"
-#include "proto/command/queue_flags.h"
 
 namespace telpher::cli {
 namespace {
@@ -25,13 +24,6 @@ std::string_view name_of(Peeked::State state) {
             return "delayed";
     }
     return "?";
-}
-
-std::string state_of(const QueueStats& queue) {
-    std::string text = queue.sealed ? "sealed" : "open";
-    if (queue.paused) text += ", paused";
-    if (queue.blocked_producers > 0) text += ", full";
-    return text;
 }
 
 /// For a cell of a table: one line, nothing that moves the cursor.
@@ -74,51 +66,11 @@ std::string render_object(const Json& object, Format format) {
 
 }  // namespace
 
-Json to_json(const QueueStats& queue) {
-    return Json{{"name", queue.name},
-                {"maxsize", queue.maxsize},
-                {"max_bytes", queue.max_bytes},
-                {"on_full", command::name_of(queue.on_full)},
-                {"durability", command::name_of(queue.durability)},
-                {"lease_ms", queue.lease.count()},
-                {"ready", queue.ready},
-                {"leased", queue.leased},
-                {"delayed", queue.delayed},
-                {"dead", queue.dead},
-                {"unfinished", queue.unfinished()},
-                {"bytes", queue.bytes},
-                {"sealed", queue.sealed},
-                {"paused", queue.paused},
-                {"generation", queue.generation},
-                {"producers", queue.producers},
-                {"blocked_producers", queue.blocked_producers},
-                {"consumers", queue.consumers},
-                {"put", queue.put},
-                {"acked", queue.acked},
-                {"nacked", queue.nacked},
-                {"redelivered", queue.redelivered},
-                {"dropped", queue.dropped},
-                {"expired", queue.expired},
-                {"rejected", queue.rejected},
-                {"lost", queue.lost},
-                {"high_water", queue.high_water},
-                {"blocked_ms", queue.blocked_ms}};
-}
-
-Json to_json(const BrokerStats& broker) {
-    return Json{{"version", broker.version},
-                {"data_dir", broker.data_dir},
-                {"boot", broker.boot},
-                {"uptime_ms", broker.uptime_ms},
-                {"sessions", broker.sessions},
-                {"connections", broker.connections},
-                {"kicked", broker.kicked},
-                {"queues", broker.queues},
-                {"log_bytes", broker.log_bytes},
-                {"resident_bytes", broker.resident_bytes},
-                {"cpu_us", broker.cpu_us},
-                {"commits", broker.commits},
-                {"committed_lsn", broker.committed_lsn}};
+std::string state_of(const QueueStats& queue) {
+    std::string text = queue.sealed ? "sealed" : "open";
+    if (queue.paused) text += ", paused";
+    if (queue.blocked_producers > 0) text += ", full";
+    return text;
 }
 
 Json to_json(const Peeked& message) {

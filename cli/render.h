@@ -5,16 +5,18 @@
 #include <vector>
 
 #include "proto/command/globals.h"
-#include "proto/command/message_json.h"
+#include "proto/command/stats_json.h"
 #include "telpher/client.h"
 
 namespace telpher::cli {
 
 using command::Json;
 
-Json to_json(const QueueStats& queue);
-Json to_json(const BrokerStats& broker);
+using command::to_json;
 Json to_json(const Peeked& message);
+
+/// "open", "sealed, paused, full" and so on.
+std::string state_of(const QueueStats& queue);
 
 /// The list as `globals.output` asks for: a table, one JSON document (an array), or an object a line.
 std::string render(const std::vector<QueueStats>& queues, const command::Globals& globals);
