@@ -4,12 +4,13 @@
 
 namespace telpher::broker {
 
-BatchRef BatchStore::add(QueueId queue, batch::View view, const log::Position& position) {
+BatchRef BatchStore::add(QueueId queue, batch::View view, const log::Position& position, Instant now) {
     const BatchRef ref = next_;
     next_ += 1;
     Entry& entry = entries_[ref];
     entry.position = position;
     entry.queue = queue;
+    entry.since = now;
     entry.pinned = true;
     cached_bytes_ += view.bytes().size();
     entry.body.emplace(std::move(view));
@@ -17,13 +18,14 @@ BatchRef BatchStore::add(QueueId queue, batch::View view, const log::Position& p
     return ref;
 }
 
-BatchRef BatchStore::add_stored(QueueId queue, const log::Position& position) {
+BatchRef BatchStore::add_stored(QueueId queue, const log::Position& position, Instant since) {
     TELPHER_CHECK(position.bytes > 0);
     const BatchRef ref = next_;
     next_ += 1;
     Entry& entry = entries_[ref];
     entry.position = position;
     entry.queue = queue;
+    entry.since = since;
     return ref;
 }
 

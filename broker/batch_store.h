@@ -24,14 +24,15 @@ public:
     struct Entry {
         log::Position position;  ///< bytes == 0: in memory only.
         QueueId queue;
+        Instant since;        ///< When it was admitted; of one from before the start, when it was put.
         bool pinned = false;  ///< Not committed yet, or memory only.
         std::optional<batch::View> body;
     };
 
     /// A batch just admitted; `view` holds exactly the admitted messages. Pinned until unpin() if it has a position.
-    BatchRef add(QueueId queue, batch::View view, const log::Position& position);
+    BatchRef add(QueueId queue, batch::View view, const log::Position& position, Instant now);
     /// A batch found in the log.
-    BatchRef add_stored(QueueId queue, const log::Position& position);
+    BatchRef add_stored(QueueId queue, const log::Position& position, Instant since);
     /// The batch is committed: its body may be evicted.
     void unpin(BatchRef ref);
     /// The body came back from the log.

@@ -39,6 +39,7 @@ void Core::refuse(PeerId peer, std::uint64_t req, const Error& error) {
     message.set_req(req);
     send(peer, v1::OP_ERROR, message);
     if (info(error.code()).fatal) {
+        ++protocol_errors[error.code()];
         transport.kick(peer);
         dead.push_back(peer);
     }

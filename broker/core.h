@@ -5,6 +5,7 @@
 #include <google/protobuf/message_lite.h>
 
 #include <initializer_list>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,7 +36,11 @@ struct Core {
     Instant now;
     WallTime wall;
     bool disk_full = false;
+    std::uint64_t disk_room = 0;  ///< What the log could grow by at the last look; 0: not known.
     bool draining = false;
+
+    /// Frames refused because they break the protocol, since the start.
+    std::map<Code, std::uint64_t> protocol_errors;
 
     // Connections found dead while sending; the shard lets go of them at the end of the step.
     std::vector<PeerId> dead;

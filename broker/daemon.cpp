@@ -1,6 +1,7 @@
 #include "broker/daemon.h"
 
 #include <poll.h>
+#include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
@@ -16,6 +17,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "broker/admin_http.h"
 #include "broker/listen_address.h"
 #include "broker/log/dir_lock.h"
 #include "broker/zap.h"
@@ -26,6 +28,8 @@ namespace telpher::broker {
 namespace {
 
 constexpr rlim_t kDescriptorsWanted = 65'536;
+/// The shard answers the admin port within a few turns, or it hangs.
+constexpr auto kSampleWait = std::chrono::seconds(2);
 
 Result<void> raise_descriptors(std::size_t connections_max) {
     rlimit limit{};
@@ -158,6 +162,32 @@ void watch_for_second_signal(const Events& events) {
     }).detach();
 }
 
+/// Lines the log dropped since the start: only an asynchronous one does.
+std::uint64_t log_dropped() {
+    const auto pool = spdlog::thread_pool();
+    return pool == nullptr ? 0 : pool->overrun_counter();
+}
+
+AdminPages::Sources admin_sources(ShardThread& shard) {
+    return {.health = [&shard] { return shard.health(); },
+            .sample = [&shard](SampleQuery query) { return shard.sample(std::move(query), kSampleWait); },
+            .log_dropped = log_dropped};
+}
+
+/// Nobody asked for the default address: another program there costs the admin port, not the queues.
+Result<void> start_http(const DaemonOptions& options, AdminHttp& http) {
+    if (options.http ? options.http->empty() : options.dev) return {};
+    const auto address = check_http_address(options.http.value_or(kHttpDefault), options.insecure);
+    if (!address) return fail(address.error());
+    const auto started = http.start(*address);
+    if (!started && options.http) return started;
+    if (started)
+        spdlog::info("admin port: http://{}", http.endpoint());
+    else
+        spdlog::warn("no admin port: {}", started.error().message());
+    return {};
+}
+
 Result<int> serve(const DaemonOptions& options, const Events& events) {
     if (auto done = prepare_dir(options.data_dir); !done) return fail(done.error());
     auto lock = log::DirLock::take(options.data_dir);
@@ -167,6 +197,8 @@ Result<int> serve(const DaemonOptions& options, const Events& events) {
     auto zmq = std::make_unique<Zmq>();
     if (auto done = zmq->zap.start(); !done) return fail(done.error());
     ShardThread shard(zmq->context, log::posix_file_system(), system_clock(), [&events] { events.tell_failed(); });
+    AdminHttp http(admin_sources(shard), system_clock());
+    if (auto done = start_http(options, http); !done) return fail(done.error());
     if (auto done = shard.start(settings_of(options)); !done) return fail(done.error());
     std::string where;
     for (const std::string& endpoint : shard.endpoints()) where += " " + endpoint;
@@ -179,6 +211,7 @@ Result<int> serve(const DaemonOptions& options, const Events& events) {
     spdlog::info("{}", signal == 0 ? "the log failed: stopping" : "draining; a second signal stops now");
     watch_for_second_signal(events);
     auto stopped = shard.stop();
+    http.stop();
     if (!stopped) return fail(stopped.error());
     spdlog::info("stopped");
     return 0;

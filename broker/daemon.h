@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,12 +11,16 @@
 
 namespace telpher::broker {
 
+inline constexpr const char* kHttpDefault = "127.0.0.1:5680";
+
 struct DaemonOptions {
     std::string data_dir = "/var/lib/telpher";
     std::vector<std::string> listen;
     bool dev = false;       ///< Temporary data directory, ipc endpoint inside it; both go at a clean stop.
     bool insecure = false;  ///< Allow addresses other hosts can reach, although there are no keys yet.
     std::string log_level = "info";
+    /// ADDRESS:PORT of the admin port; empty: none. Not given: kHttpDefault if it is free, none with --dev.
+    std::optional<std::string> http;
     std::size_t connections_max = 10'000;
     std::uint64_t hello_timeout_ms = 5'000;
     std::uint64_t segment_bytes = 64ULL << 20;

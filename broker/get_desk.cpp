@@ -38,6 +38,10 @@ Result<queue::Verdict> verdict_of(v1::Settle::Verdict verdict) {
     }
 }
 
+void end_leases(HostedQueue& queue, const Returned& returned) {
+    for (const auto& [range, tries] : returned) queue.lease_times.end(range);
+}
+
 }  // namespace
 
 Subscription* GetDesk::find(std::uint32_t number) {
@@ -112,6 +116,7 @@ void GetDesk::drop(Subscription& subscription) {
     HostedQueue* queue = core_.catalog.find(subscription.queue);
     if (queue != nullptr) {
         const Returned returned = queue->queue.detach(subscription.consumer);
+        end_leases(*queue, returned);
         if (queue->durable()) core_.journal.returned(queue->id, returned, 0, false);
         std::erase(queue->subscriptions, subscription.number);
         core_.catalog.touch(*queue);
@@ -152,6 +157,12 @@ Result<void> GetDesk::settle(Session& session, const v1::Settle& request) {
         returned.insert(returned.end(), settled.returned.begin(), settled.returned.end());
         for (const queue::Range& lost : settled.lost) subscription->lost.emplace_back(request.settle(), lost);
     }
+    for (const queue::Range& range : done) {
+        queue->lease_times.end(range, [&](Instant since, std::uint64_t count) {
+            queue->metrics.lease.observe((core_.now - since).count(), count);
+        });
+    }
+    end_leases(*queue, returned);
     if (queue->durable()) {
         const bool nacked = *verdict == queue::Verdict::kNack;
         core_.journal.settled(queue->id, done, log::v1::SettleMeta::REASON_ACKED);
@@ -214,7 +225,7 @@ void GetDesk::deliver(HostedQueue& queue) {
         const bool safe = safe_at <= core_.safe_upto(queue.queue.options().durability);
         auto& unsent = subscription.unsent;
         if (here && safe && unsent.empty()) {
-            send_grant(subscription, grant);
+            send_grant(queue, subscription, grant);
             continue;
         }
         const bool gated = !unsent.empty() && unsent.back().safe_at == safe_at;  // by the one before
@@ -250,7 +261,7 @@ void GetDesk::send_waiting(Subscription& subscription) {
         const UnsentGrant& first = subscription.unsent.front();
         if (first.safe_at > core_.safe_upto(queue->queue.options().durability)) return;  // the gate calls then
         if (!want_body(first.grant.batch)) return cold_.at(first.grant.batch).push_back(subscription.consumer);
-        send_grant(subscription, first.grant);
+        send_grant(*queue, subscription, first.grant);
         subscription.unsent.pop_front();
     }
 }
@@ -287,11 +298,14 @@ bool GetDesk::cut_ended(HostedQueue& queue, Subscription& subscription) {
     return true;
 }
 
-void GetDesk::send_grant(const Subscription& subscription, const queue::Grant& grant) {
+void GetDesk::send_grant(HostedQueue& queue, const Subscription& subscription, const queue::Grant& grant) {
     const Session* session = core_.sessions.find(subscription.session);
     const BatchStore::Entry* entry = core_.store.find(grant.batch);
     if (session == nullptr || entry == nullptr) return;
     const auto count = static_cast<std::uint32_t>(grant.range.count);
+    queue.metrics.delivered += count;
+    queue.metrics.queue_wait.observe((core_.now - entry->since).count(), count);
+    queue.lease_times.begin(grant.range, core_.now);
     v1::Deliver message;
     message.set_epoch(session->epoch.value());
     message.set_sub(subscription.number);
@@ -362,6 +376,7 @@ void GetDesk::tell(HostedQueue& queue) {
 void GetDesk::run_timers(HostedQueue& queue) {
     core_.journal.reserve(0);
     const Returned returned = queue.queue.run_timers(core_.now, kTimerRunsMax);
+    end_leases(queue, returned);
     if (queue.durable()) core_.journal.returned(queue.id, returned, 0, false);
     core_.catalog.touch(queue);
 }

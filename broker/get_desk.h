@@ -51,7 +51,7 @@ public:
 
 private:
     Subscription* of(const Session& session, std::uint32_t number);
-    void send_grant(const Subscription& subscription, const queue::Grant& grant);
+    void send_grant(HostedQueue& queue, const Subscription& subscription, const queue::Grant& grant);
     void send_waiting(Subscription& subscription);
     bool cut_ended(HostedQueue& queue, Subscription& subscription);
     void drop(Subscription& subscription);

@@ -13,6 +13,7 @@
 
 #include "broker/queue/producer_window.h"
 #include "broker/queue/queue.h"
+#include "broker/queue_metrics.h"
 #include "broker/session.h"
 #include "proto/base/clock.h"
 #include "proto/telpher.pb.h"
@@ -111,6 +112,9 @@ struct HostedQueue {
     Offset mark_logged;                ///< Delivered mark as logged; of a durable queue nothing above it is handed out.
     Offset mark_base;                  ///< Delivered mark when that was logged.
     std::uint64_t unfinished_logged = 0;  ///< Of a memory queue: what was in it when that was logged.
+
+    QueueMetrics metrics;
+    LeaseTimes lease_times;
 
     /// How far the log must say that messages were handed out. A durable queue's is ahead of it: what is put while
     /// consumers wait is marked in the same group.

@@ -29,7 +29,7 @@ void Journal::append(log::Kind kind, QueueId queue, const google::protobuf::Mess
     dirty_ = true;
 }
 
-log::Appended Journal::batch(QueueId queue, Offset first, std::uint32_t generation, Slice body) {
+log::Appended Journal::batch(QueueId queue, Offset first, std::uint32_t count, std::uint32_t generation, Slice body) {
     log::v1::BatchMeta meta;
     meta.set_first_offset(first.value());
     meta.set_generation(generation);
@@ -38,6 +38,7 @@ log::Appended Journal::batch(QueueId queue, Offset first, std::uint32_t generati
     record.queue = queue;
     record.meta = meta.SerializeAsString();
     record.body = std::move(body);
+    record.messages = count;
     dirty_ = true;
     return log_.append(std::move(record));
 }

@@ -30,7 +30,7 @@ public:
     /// Room for one step that appends a body of `body_bytes` and up to step_meta_bytes of everything else.
     void reserve(std::size_t body_bytes);
 
-    log::Appended batch(QueueId queue, Offset first, std::uint32_t generation, Slice body);
+    log::Appended batch(QueueId queue, Offset first, std::uint32_t count, std::uint32_t generation, Slice body);
     void settled(QueueId queue, std::span<const queue::Range> ranges, log::v1::SettleMeta::Reason reason);
     /// `due_ms` 0: ready at once; else delayed until that wall time.
     void returned(QueueId queue, const Returned& returned, std::uint64_t due_ms, bool nacked);

@@ -20,6 +20,10 @@ void add_daemon_flags(CLI::App& app, DaemonOptions& options) {
         ->allow_extra_args(false);
     app.add_flag("--dev", options.dev, "Try it: temporary data directory, ipc; prints how to connect");
     app.add_flag("--insecure", options.insecure, "Allow addresses that other hosts can reach, without keys");
+    app.add_option_function<std::string>(
+           "--http", [&options](const std::string& address) { options.http = address; },
+           "ADDRESS:PORT of health, metrics and JSON; \"\" = none")
+        ->default_str(telpher::broker::kHttpDefault);
     app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error")
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
         ->capture_default_str();

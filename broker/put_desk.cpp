@@ -104,6 +104,7 @@ TicketId PutDesk::take_part(HostedQueue& queue, Producer& producer, const Sessio
     if (core_.disk_full && queue.durable()) ticket.refusal = Code::kDiskFull;
     if (queue.seal_asked && !ticket.under) ticket.refusal = Code::kSealed;
     ticket.since = core_.now;
+    ticket.arrived = core_.now;
     producer.window.waiting(part.first, part.count);
     producer.known = true;
     if (!producer.line.empty()) ++queue.behind;
@@ -210,6 +211,7 @@ void PutDesk::move_to_end(HostedQueue& queue, Producer& producer) {
 }
 
 void PutDesk::store(HostedQueue& queue, Producer& producer, Ticket& ticket, const queue::Admission& admission) {
+    queue.metrics.put_wait.observe((core_.now - ticket.arrived).count(), admission.count);
     std::uint32_t left = admission.count;
     Offset offset = admission.first;
     while (left > 0) {
@@ -241,11 +243,11 @@ void PutDesk::store_run(HostedQueue& queue, const Ticket& ticket, std::uint32_t 
     TELPHER_CHECK(part.has_value());
     log::Position position;
     if (queue.durable()) {
-        position = core_.journal.batch(queue.id, first, queue.generation, part->bytes()).body;
+        position = core_.journal.batch(queue.id, first, count, queue.generation, part->bytes()).body;
         core_.log.add_live(position.segment, count);
     }
     const std::uint64_t bytes = part->records_bytes();
-    const BatchRef ref = core_.store.add(queue.id, std::move(*part), position);
+    const BatchRef ref = core_.store.add(queue.id, std::move(*part), position, core_.now);
     queue.queue.stored(ref, {first, count}, bytes);
     core_.gate.add(queue.queue.options().durability, core_.journal.last(),
                    [this, id = queue.id, ref, end = first + count] {
@@ -292,6 +294,7 @@ void PutDesk::pass_cancelled(HostedQueue& queue, Producer& producer, Ticket& tic
 
 void PutDesk::refuse_rest(HostedQueue& queue, Producer& producer, Ticket& ticket, Code code) {
     for (const Run& run : ticket.runs) {
+        if (!run.cancelled) queue.metrics.reject(code, run.count);
         decide(queue, producer, {run.first, run.count, run.cancelled ? Code::kCancelled : code, Offset()});
     }
     ticket.runs.clear();

@@ -76,6 +76,7 @@ private:
         bool room_asked = false;
         Instant room_until;
         Instant since;
+        Instant arrived;
         [[nodiscard]] Sequence first() const { return runs.front().first; }
         [[nodiscard]] Sequence end() const { return runs.back().first + runs.back().count; }
     };

@@ -8,6 +8,9 @@
 namespace telpher::broker {
 namespace {
 
+/// A message said to be older than this is taken for one of this age: ten years.
+constexpr std::int64_t kAgeMaxMs = 10LL * 365 * 24 * 3600 * 1000;
+
 template <class Meta>
 Result<Meta> parse(const log::RecordView& record) {
     Meta meta;
@@ -149,7 +152,9 @@ Result<void> Replay::batch(HostedQueue& queue, const log::v1::BatchMeta& meta, c
     if (!view)
         return fail(Code::kCorrupt, "record " + std::to_string(record.lsn.value()) + ": " + view.error().message());
     const queue::Range range{Offset(meta.first_offset()), view->count()};
-    const BatchRef ref = store_.add_stored(queue.id, record.position);
+    const std::int64_t age_ms = std::max<std::int64_t>(wall_.ms - view->header().put_time.ms, 0);
+    const Instant since = now_ + -Duration(std::chrono::milliseconds(std::min(age_ms, kAgeMaxMs)));
+    const BatchRef ref = store_.add_stored(queue.id, record.position, since);
     queue.queue.restore_batch(ref, range, view->records_bytes());
     live_[record.position.segment] += range.count;
     messages_ += range.count;

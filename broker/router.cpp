@@ -86,6 +86,9 @@ void* open_monitor(void* context, void* socket) {
     return monitor;
 }
 
+/// A frame with ZMTP's own header.
+std::uint64_t wire_size(std::size_t frame_bytes) { return frame_bytes + (frame_bytes < 256 ? 2 : 9); }
+
 PeerId peer_of(Bytes routing_id) {
     return PeerId(std::uint64_t{load_le<std::uint32_t>(routing_id.data() + 1)} + 1);  // 0 means nobody
 }
@@ -174,6 +177,7 @@ bool Router::receive(Incoming& into) {
         }
         drained_ = false;
         const bool whole = take_message(id, into, peer, fd, wire_bytes);
+        figures_.bytes_in += wire_bytes;
         if (peer.value() == 0) {  // a routing id that libzmq did not make: its connection goes
             if (fd >= 0 && refuse(strange_id_, "a routing id of its own")) ::shutdown(fd, SHUT_RDWR);
             continue;
@@ -207,7 +211,7 @@ bool Router::take_message(ZmqFrame& frame, Incoming& into, PeerId& peer, int& fd
     std::size_t count = 0;
     while (frame.more() && frame.receive(socket_)) {
         const std::size_t size = frame.bytes().size();
-        wire_bytes += size + (size < 256 ? 2 : 9);  // ZMTP's own header
+        wire_bytes += wire_size(size);
         if (count == 0) {
             fd = frame.source_fd();
             into.header = Slice::copy(frame.bytes().first(std::min(size, limits::kControlHeaderBytes + 1)));
@@ -222,6 +226,7 @@ bool Router::take_message(ZmqFrame& frame, Incoming& into, PeerId& peer, int& fd
 
 // Tells a peer that breaks the framing why it goes. False: it has gone already, and its descriptor may be another's.
 bool Router::refuse(std::string_view id, const char* why) {
+    ++figures_.refused;
     readable();
     if (zmq_send(socket_, id.data(), id.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) return false;
     v1::Error error;
@@ -248,7 +253,9 @@ Sent Router::send(PeerId peer, std::string_view header, std::span<const Slice> b
     }
     const int more = bodies.empty() ? 0 : ZMQ_SNDMORE;
     zmq_send(socket_, header.data(), header.size(), more | ZMQ_DONTWAIT);
+    figures_.bytes_out += wire_size(header.size());
     for (std::size_t i = 0; i < bodies.size(); ++i) {
+        figures_.bytes_out += wire_size(bodies[i].size());
         send_body(socket_, bodies[i], i + 1 < bodies.size());
     }
     return Sent::kSent;

@@ -38,6 +38,7 @@ public:
     [[nodiscard]] bool congested(PeerId peer) const override { return connections_.congested(peer); }
     [[nodiscard]] std::size_t connections() const override { return connections_.size(); }
     [[nodiscard]] std::uint64_t kicked() const override { return connections_.kicked(); }
+    [[nodiscard]] TransportFigures figures() const override { return figures_; }
 
     /// Once a cycle, before receive(): monitor events and time limits.
     void tick(Instant now);
@@ -63,6 +64,7 @@ private:
     std::string strange_id_;  ///< Routing id of the last message, if libzmq did not make it.
     std::vector<std::string> endpoints_;
     Instant now_;
+    TransportFigures figures_;
     bool drained_ = false;  ///< Nothing was there to receive and nothing was sent since: ZMQ_FD tells of the next.
     bool silent_ = false;   ///< The monitor had nothing to tell when the last sleep ended.
 };

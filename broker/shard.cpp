@@ -86,12 +86,16 @@ void Shard::wire() {
                                         .gate = gate_,
                                         .now = started_,
                                         .wall = seams_.clock.wall(),
+                                        .protocol_errors = {},
                                         .dead = {}});
     loader_ = seams_.make_loader(log_->reader());
     gets_ = std::make_unique<GetDesk>(*core_, *loader_);
     puts_ = std::make_unique<PutDesk>(*core_, *gets_);
     ends_ = std::make_unique<EndDesk>(*core_, *puts_, *gets_);
     queues_ = std::make_unique<QueueDesk>(*core_, *puts_, *gets_, *ends_);
+    sampler_ = std::make_unique<Sampler>(
+        *core_,
+        Sampler::Constants{.boot = boot_, .boot_id = boot_id_, .started = started_, .segment_bytes = segment_bytes_});
     puts_->start(boot_);
 }
 
@@ -274,6 +278,7 @@ void Shard::maintain() {
 
 void Shard::look_at_disk() {
     const auto there = room();
+    core_->disk_room = there.value_or(0);
     core_->disk_full = there && *there < std::max(settings_.disk_reserve_bytes, kReserveSegments * segment_bytes_);
 }
 

@@ -18,6 +18,7 @@
 #include "broker/get_desk.h"
 #include "broker/put_desk.h"
 #include "broker/queue_desk.h"
+#include "broker/sampler.h"
 
 namespace telpher::broker {
 
@@ -56,6 +57,8 @@ public:
     [[nodiscard]] std::uint64_t recovered_messages() const { return recovered_messages_; }
     [[nodiscard]] std::uint64_t boot() const { return boot_; }
     [[nodiscard]] std::size_t queue_count() const { return catalog_.size(); }
+    /// Looks at a bounded part of what the job asks for; true: all of it was looked at.
+    bool sample(SampleJob& job) { return sampler_->go_on(job); }
 
 private:
     Shard(ShardSettings settings, Seams seams);
@@ -98,6 +101,7 @@ private:
     std::unique_ptr<PutDesk> puts_;
     std::unique_ptr<EndDesk> ends_;
     std::unique_ptr<QueueDesk> queues_;
+    std::unique_ptr<Sampler> sampler_;
 
     std::uint64_t segment_bytes_ = 0;
     bool disk_due_ = false;  // look at the disk in this cycle

@@ -1,9 +1,5 @@
 // Shard's frames: who may say what, HELLO and its relatives, and the way of every op to its desk.
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <cstdio>
-
+#include "broker/process_usage.h"
 #include "broker/shard.h"
 #include "proto/base/check.h"
 #include "proto/frame.h"
@@ -16,24 +12,6 @@ constexpr std::uint32_t kProtocolVersion = 1;
 
 std::string token_bytes(const std::array<std::uint64_t, 2>& token) {
     return {reinterpret_cast<const char*>(token.data()), sizeof token};
-}
-
-std::uint64_t resident_bytes() {
-    std::uint64_t pages = 0;
-    if (FILE* file = std::fopen("/proc/self/statm", "re")) {
-        if (std::fscanf(file, "%*u %lu", &pages) != 1) pages = 0;
-        std::fclose(file);
-    }
-    return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
-std::uint64_t cpu_us() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto us = [](const timeval& t) {
-        return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_usec);
-    };
-    return us(usage.ru_utime) + us(usage.ru_stime);
 }
 
 /// Parses the message of an op and runs `handle` with it if its epoch is the session's.
@@ -66,7 +44,9 @@ void Shard::take(const Incoming& incoming) {
     journal_->reserve(0);
     if (auto done = dispatch(*session, op, incoming); !done) {
         core_->refuse(incoming.peer, 0, done.error());
-        if (!info(done.error().code()).fatal) seams_.transport.kick(incoming.peer);
+        if (info(done.error().code()).fatal) return;
+        ++core_->protocol_errors[done.error().code()];
+        seams_.transport.kick(incoming.peer);
     }
 }
 
@@ -209,22 +189,11 @@ void Shard::bye(Session& session) {
 }
 
 void Shard::status(Session& session, const v1::Status& request) {
-    v1::StatusIs answer;
+    v1::StatusIs answer = sampler_->status();
     answer.set_req(request.req());
-    answer.set_version(std::string(kVersion));
-    answer.set_boot_id(boot_id_);
-    answer.set_boot(boot_);
-    answer.set_uptime_ms(static_cast<std::uint64_t>((core_->now - started_).count() / 1'000'000));
-    answer.set_sessions(static_cast<std::uint32_t>(sessions_.size()));
-    answer.set_queues(static_cast<std::uint32_t>(catalog_.size()));
-    answer.set_log_bytes(log_->segment_count() * segment_bytes_);
-    answer.set_resident_bytes(resident_bytes());
-    answer.set_cpu_us(cpu_us());
-    answer.set_committed_lsn(log_->committed_lsn().value());
-    answer.set_commits(log_->commits());
-    answer.set_data_dir(settings_.data_dir);
-    answer.set_connections(seams_.transport.connections());
-    answer.set_kicked(seams_.transport.kicked());
+    const ProcessUsage usage = process_usage();
+    answer.set_resident_bytes(usage.resident_bytes);
+    answer.set_cpu_us(usage.cpu_us);
     core_->send(session, v1::OP_STATUS_IS, answer);
 }
 

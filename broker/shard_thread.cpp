@@ -43,9 +43,13 @@ Result<void> ShardThread::start(Settings settings) {
     auto shard = Shard::open(std::move(settings.shard), std::move(settings.log), std::move(seams));
     if (!shard) return fail(shard.error());
     shard_ = std::move(*shard);
+    replayed_ = true;
     if (auto bound = router_->listen(settings.listen); !bound) return bound;
     shard_->log().on_commit([this] { wake_.notify(); });
     commit_thread_ = std::thread([this] { run_commits(); });
+    turned_ns_ = clock_.now().ns;
+    bound_ = true;
+    inbox_.open();
     thread_ = std::thread([this] { run(); });
     return {};
 }
@@ -61,19 +65,56 @@ void ShardThread::run_commits() {
 
 void ShardThread::run() {
     bool told = false;
+    Instant began = clock_.now();
     while (!stopping_) {
         const Instant now = clock_.now();
-        router_->tick(now);
-        work_since_trim_ += shard_->do_work(now);  // sleep() looks again
+        loop_lag_.observe((now - began - std::exchange(slept_, {})).count());
+        began = now;
+        work_since_trim_ += step(now);  // sleep() looks again
         note_departures();
         tell_of_disk();
         if (shard_->failed() && !told) {
             told = true;
+            log_failed_ = true;
             on_failed_();
         }
         sleep();
     }
     drain();
+}
+
+std::size_t ShardThread::step(Instant now) {
+    turned_ns_.store(now.ns, std::memory_order_relaxed);
+    router_->tick(now);
+    const std::size_t work = shard_->do_work(now);
+    return work + serve_samples();
+}
+
+/// One slice for one of those who wait.
+std::size_t ShardThread::serve_samples() {
+    SampleRequest* request = inbox_.front();
+    if (request == nullptr) return 0;
+    if (shard_->sample(request->job)) {
+        request->job.sample.loop_lag = loop_lag_;
+        inbox_.finish_front();
+    }
+    return 1;
+}
+
+Health ShardThread::health() const {
+    Health health;
+    health.replayed = replayed_;
+    health.bound = bound_;
+    health.draining = stopping_;
+    health.disk_full = disk_is_full_;
+    health.log_waits = log_waits_;
+    health.failed = log_failed_;
+    if (bound_) health.silent = std::max(Duration(0), clock_.now() - Instant{turned_ns_});
+    return health;
+}
+
+Result<Sample> ShardThread::sample(SampleQuery query, Duration timeout) {
+    return inbox_.ask(std::move(query), timeout, [this] { wake_.notify(); });
 }
 
 /// What waited for a peer that did not read goes with it, which may be much.
@@ -83,6 +124,8 @@ void ShardThread::note_departures() {
 }
 
 void ShardThread::tell_of_disk() {
+    disk_is_full_.store(shard_->disk_full(), std::memory_order_relaxed);
+    log_waits_.store(shard_->log().waits_for_room(), std::memory_order_relaxed);
     if (std::exchange(disk_full_, shard_->disk_full()) != disk_full_) {
         spdlog::warn(disk_full_ ? "little room left on the disk: puts get E_DISK_FULL"
                                 : "there is room on the disk again");
@@ -96,14 +139,15 @@ void ShardThread::tell_of_disk() {
 void ShardThread::sleep() {
     wake_.prepare();
     // What happened before did not wake us: look once more.
-    if (stopping_ || shard_->do_work(clock_.now()) > 0) return wake_.awake();
+    if (stopping_ || shard_->do_work(clock_.now()) + serve_samples() > 0) return wake_.awake();
     const Duration left = std::min(shard_->next_timer(), router_->next_timer()) - clock_.now();
     const auto ms = std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 500);
     const Instant asleep = clock_.now();
     const bool woken = router_->wait(wake_.fd(), static_cast<int>(ms));
     wake_.awake();
     if (woken) wake_.clear();
-    if (clock_.now() - asleep > kIdle) give_memory_back();
+    slept_ = clock_.now() - asleep;
+    if (slept_ > kIdle) give_memory_back();
 }
 
 /// What a burst needed stays with the allocator, which keeps it for the next one: an idle broker is to be small.
@@ -125,8 +169,7 @@ void ShardThread::drain() {
 void ShardThread::cycle_until(const std::function<bool()>& done, Instant deadline) {
     while (!shard_->failed()) {
         const Instant now = clock_.now();
-        router_->tick(now);
-        const std::size_t work = shard_->do_work(now);
+        const std::size_t work = step(now);
         if (done() || now >= deadline) return;
         if (work > 0) continue;
         wake_.prepare();
@@ -141,6 +184,8 @@ Result<void> ShardThread::stop() {
         stopping_ = true;
         wake_.notify();
         thread_.join();
+        bound_ = false;
+        inbox_.close();
         commits_stopping_ = true;
         shard_->log().committer().stop();
         commit_thread_.join();

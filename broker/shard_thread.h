@@ -9,7 +9,9 @@
 #include <thread>
 #include <vector>
 
+#include "broker/health.h"
 #include "broker/router.h"
+#include "broker/sample_inbox.h"
 #include "broker/shard.h"
 #include "proto/session/wake.h"
 
@@ -41,9 +43,16 @@ public:
     [[nodiscard]] const std::vector<std::string>& endpoints() const { return router_->endpoints(); }
     [[nodiscard]] const Shard& shard() const { return *shard_; }
 
+    // For the admin port; any thread, from construction on.
+    [[nodiscard]] Health health() const;
+    /// Asks the shard for a sample, which takes it a few turns. kBusy: it does not run, or too many ask; kTimeout.
+    Result<Sample> sample(SampleQuery query, Duration timeout);
+
 private:
     void run();
     void run_commits();
+    std::size_t step(Instant now);
+    std::size_t serve_samples();
     void sleep();
     void note_departures();
     void tell_of_disk();
@@ -59,6 +68,12 @@ private:
     session::Wake wake_;
     std::atomic<bool> stopping_{false};
     std::atomic<bool> commits_stopping_{false};
+    // What health() tells.
+    std::atomic<std::int64_t> turned_ns_{0};
+    std::atomic<bool> replayed_{false}, bound_{false}, disk_is_full_{false}, log_waits_{false}, log_failed_{false};
+    SampleInbox inbox_;
+    TimeHistogram loop_lag_;  // of the shard thread, as what follows
+    Duration slept_{0};       // in this turn
     std::unique_ptr<Router> router_;
     std::unique_ptr<Shard> shard_;
     std::size_t work_since_trim_ = 0;  // of the shard thread, as those below: what was seen last

@@ -29,6 +29,11 @@ enum class Sent : std::uint8_t {
     kFull,  ///< The peer does not read what it has credit for.
 };
 
+struct TransportFigures {
+    std::uint64_t bytes_in = 0, bytes_out = 0;  ///< Of messages, with their framing.
+    std::uint64_t refused = 0;                  ///< Messages that broke the framing.
+};
+
 class Transport {
 public:
     virtual ~Transport() = default;
@@ -47,6 +52,8 @@ public:
     /// Connections now, and peers kicked since the start.
     [[nodiscard]] virtual std::size_t connections() const = 0;
     [[nodiscard]] virtual std::uint64_t kicked() const = 0;
+    /// What went through since the start.
+    [[nodiscard]] virtual TransportFigures figures() const { return {}; }
 };
 
 }  // namespace telpher::broker

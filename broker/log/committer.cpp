@@ -20,12 +20,13 @@ std::uint64_t item_bytes(const Item& item) { return record_bytes(item.record.met
 }  // namespace
 
 LogCommitter::LogCommitter(Handover& shared, SegmentPool pool, MarkFile mark, SegmentReader& reader, Epoch epoch,
-                           CommitStart start)
+                           const Clock& clock, CommitStart start)
     : shared_(shared),
       pool_(std::move(pool)),
       mark_(std::move(mark)),
       reader_(reader),
       epoch_(epoch),
+      clock_(clock),
       segment_(std::move(start.segment)),
       end_(start.end),
       next_segment_(start.next_segment),
@@ -200,7 +201,12 @@ Result<void> LogCommitter::write_group() {
 }
 
 Result<void> LogCommitter::sync_group() {
+    const Instant began = clock_.now();
     if (auto done = segment_.file->sync(); !done) return done;
+    shared_.sync_time.observe((clock_.now() - began).count());
+    std::int64_t messages = 0;
+    for (const Item& item : group_) messages += item.record.messages;
+    shared_.sync_messages.observe(messages);
     shared_.commits.fetch_add(1, std::memory_order_relaxed);
     Mark mark = mark_.mark();
     mark.committed = group_.back().lsn;

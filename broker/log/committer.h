@@ -28,7 +28,7 @@ struct CommitStart {
 class LogCommitter final : public Committer {
 public:
     LogCommitter(Handover& shared, SegmentPool pool, MarkFile mark, SegmentReader& reader, Epoch epoch,
-                 CommitStart start);
+                 const Clock& clock, CommitStart start);
 
     std::size_t do_work() override;
     void wait(int timeout_ms) override;
@@ -58,6 +58,7 @@ private:
     MarkFile mark_;
     SegmentReader& reader_;
     const Epoch epoch_;
+    const Clock& clock_;
 
     OpenSegment segment_;
     std::uint64_t end_ = 0;  // of what was written to segment_

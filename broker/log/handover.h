@@ -67,6 +67,8 @@ struct Handover {
     std::atomic<std::uint64_t> next_segment{0};  ///< The next one to be made.
     std::atomic<bool> waits_for_room{false};     ///< There is no room on the disk to make it.
     std::atomic<std::uint64_t> commits{0};       ///< Groups synced.
+    AtomicHistogram<TimeBounds> sync_time;
+    AtomicHistogram<CountBounds> sync_messages;
     std::atomic<bool> failed{false};
     std::optional<Error> error;       ///< Written once, before `failed`.
     std::function<void()> on_commit;  ///< Set before the commit thread starts.

@@ -26,7 +26,7 @@ public:
         shared_.written_lsn = last_lsn_.value();
         shared_.committed_lsn = last_lsn_.value();
         SegmentPool pool(files, std::move(recovered.pool), std::move(recovered.spares));
-        committer_.emplace(shared_, std::move(pool), std::move(recovered.mark), reader_, options.epoch,
+        committer_.emplace(shared_, std::move(pool), std::move(recovered.mark), reader_, options.epoch, *options.clock,
                            std::move(recovered.start));
     }
 
@@ -117,6 +117,9 @@ public:
     }
     [[nodiscard]] bool has_spare() const override { return shared_.spares.load(std::memory_order_relaxed) > 0; }
     [[nodiscard]] std::uint64_t commits() const override { return shared_.commits.load(std::memory_order_relaxed); }
+    [[nodiscard]] CommitFigures commit_figures() const override {
+        return {shared_.sync_time.read(), shared_.sync_messages.read()};
+    }
 
 private:
     struct Segment {

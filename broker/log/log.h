@@ -18,6 +18,8 @@
 #include <vector>
 
 #include "broker/log/file.h"
+#include "proto/base/clock.h"
+#include "proto/base/histogram.h"
 #include "proto/base/ids.h"
 #include "proto/base/slice.h"
 
@@ -49,7 +51,8 @@ struct Record {
     Kind kind = Kind::kBatch;
     QueueId queue;  ///< 0 where no single queue is meant.
     std::string meta;
-    Slice body;  ///< kBatch and kMove only.
+    Slice body;                  ///< kBatch and kMove only.
+    std::uint32_t messages = 0;  ///< In the body; for the statistics only.
 };
 
 /// What append() says.
@@ -81,6 +84,7 @@ struct LogOptions {
     std::uint64_t segment_bytes = 64ULL << 20;  ///< Tests use small ones.
     std::size_t spare_segments_max = 2;         ///< Dropped segments kept for recycling.
     std::uint64_t salt_seed = 0;                ///< Seed of the segment salts; 0 = from the system's entropy.
+    const Clock* clock = &system_clock();       ///< Times the syncs, for the statistics only.
 };
 
 /// What a start found.
@@ -89,6 +93,12 @@ struct Recovery {
     std::uint64_t records = 0;
     std::uint64_t torn_bytes = 0;  ///< Unconfirmed bytes cut off at the tail.
     Lsn last;
+};
+
+/// How the commit thread works, since the start.
+struct CommitFigures {
+    TimeHistogram sync;       ///< Time of one fdatasync.
+    CountHistogram messages;  ///< Messages put that it made durable.
 };
 
 /// Reads bodies of committed records. Thread-safe; keeps a bounded number of files open.
@@ -164,6 +174,7 @@ public:
     [[nodiscard]] virtual bool has_spare() const = 0;
     /// Commit groups synced since the start, one fdatasync each.
     [[nodiscard]] virtual std::uint64_t commits() const = 0;
+    [[nodiscard]] virtual CommitFigures commit_figures() const = 0;
 };
 
 }  // namespace telpher::log

@@ -57,6 +57,7 @@ std::vector<ReturnedRange> Queue::run_timers(Instant now, std::uint64_t runs_max
          [&](const Segment& delay, Tries tries) { ledger.move(delay, Standing::ready(tries)); });
     each([&] { return ledger.lease_ended(now); },
          [&](const Segment& lease, Tries tries) {
+             state.counters.lease_ended += lease.range.count;
              state.give_back(lease, {tries.deliveries, tries.attempts + 1}, returned);
          });
     each([&] { return ledger.hold_ended(now); },
@@ -86,6 +87,11 @@ std::uint64_t Queue::ready() const { return state_->ledger.ready(); }
 std::uint64_t Queue::leased() const { return state_->ledger.leased() + state_->ledger.held(); }
 std::uint64_t Queue::delayed() const { return state_->ledger.delayed(); }
 std::uint64_t Queue::bytes() const { return state_->ledger.bytes(); }
+std::uint64_t Queue::credit(std::uint64_t enough) const { return state_->consumers.credit_left(enough); }
+std::optional<BatchRef> Queue::oldest_ready() const {
+    const auto first = state_->ledger.first_ready();
+    return first ? std::optional(state_->ledger.place(first->range).batch) : std::nullopt;
+}
 Offset Queue::floor() const { return state_->ledger.floor(); }
 Offset Queue::delivered_mark() const { return state_->delivered_mark; }
 const Counters& Queue::counters() const { return state_->counters; }

@@ -120,6 +120,7 @@ struct Freed {
 struct Counters {
     std::uint64_t put = 0, acked = 0, nacked = 0, redelivered = 0, dropped = 0, expired = 0, rejected = 0,
                   high_water = 0, lost = 0;
+    std::uint64_t lease_ended = 0;  ///< Leases that ran out of time, since the start.
 };
 
 class Queue {
@@ -240,6 +241,10 @@ public:
     [[nodiscard]] std::uint64_t leased() const;  ///< Held ones (restart, lost connection) included.
     [[nodiscard]] std::uint64_t delayed() const;
     [[nodiscard]] std::uint64_t bytes() const;
+    /// What all consumers may still be given; counts no further than `enough`.
+    [[nodiscard]] std::uint64_t credit(std::uint64_t enough) const;
+    /// The batch of the oldest ready message, if one is ready.
+    [[nodiscard]] std::optional<BatchRef> oldest_ready() const;
     [[nodiscard]] Offset floor() const;           ///< Every offset below is settled.
     [[nodiscard]] Offset delivered_mark() const;  ///< Above every offset ever granted.
     [[nodiscard]] const Counters& counters() const;

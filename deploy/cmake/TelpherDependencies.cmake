@@ -14,6 +14,7 @@ find_package(nlohmann_json CONFIG REQUIRED)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib) # its flags decide the layout of its classes
 
 # Header-only; used as <concurrentqueue/concurrentqueue.h> and <readerwriterqueue/readerwriterqueue.h>.
 find_path(TELPHER_CONCURRENTQUEUE_DIR concurrentqueue/concurrentqueue.h REQUIRED)
@@ -24,4 +25,5 @@ if(BUILD_TESTING)
     find_package(rapidcheck CONFIG REQUIRED)
     find_package(benchmark CONFIG REQUIRED)
     find_package(Python3 COMPONENTS Interpreter REQUIRED)
+    pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core) # the reference of our exposition
 endif()

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <iostream>
@@ -63,7 +64,9 @@ Broker::~Broker() {
 
 std::vector<std::string> Broker::args() const {
     std::vector<std::string> args = {"--data-dir", data_dir(), "--listen", ipc(), "--listen", tcp()};
-    args.insert(args.end(), options_.args.begin(), options_.args.end());
+    const auto& more = options_.args;
+    if (std::find(more.begin(), more.end(), "--http") == more.end()) args.insert(args.end(), {"--http", ""});
+    args.insert(args.end(), more.begin(), more.end());
     return args;
 }
 

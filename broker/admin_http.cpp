@@ -1,0 +1,217 @@
+#include "broker/admin_http.h"
+
+#include <httplib.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "broker/admin_stream.h"
+#include "proto/base/check.h"
+
+namespace telpher::broker {
+namespace {
+
+constexpr std::size_t kWorkers = 4;
+/// Connections that wait for a worker; more are told to come back.
+constexpr std::size_t kWaitingMax = 16;
+constexpr std::size_t kPayloadMax = 64 * 1024;
+constexpr std::string_view kOverloaded =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// A fixed number of threads before a bounded queue. What finds no place in it is run by the caller, the thread that
+/// accepts, where Server only refuses it.
+class BoundedPool final : public httplib::TaskQueue {
+public:
+    BoundedPool() {
+        for (std::size_t i = 0; i < kWorkers; ++i) threads_.emplace_back([this] { work(); });
+    }
+
+    void enqueue(std::function<void()> task) override {
+        {
+            const std::lock_guard lock(mutex_);
+            if (tasks_.size() < kWaitingMax) {
+                tasks_.push_back(std::move(task));
+                arrived_.notify_one();
+                return;
+            }
+        }
+        task();
+    }
+
+    void shutdown() override {
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+        }
+        arrived_.notify_all();
+        for (std::thread& thread : threads_) thread.join();
+    }
+
+private:
+    void work() {
+        for (;;) {
+            std::unique_lock lock(mutex_);
+            arrived_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+            if (tasks_.empty()) return;
+            const std::function<void()> task = std::move(tasks_.front());
+            tasks_.pop_front();
+            lock.unlock();
+            try {
+                task();
+            } catch (const std::exception& error) {
+                spdlog::warn("admin port: {}", error.what());
+            }
+        }
+    }
+
+    std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::deque<std::function<void()>> tasks_;
+    bool stopping_ = false;
+    std::vector<std::thread> threads_;
+};
+
+/// A second daemon on the same port must fail: cpp-httplib's own options would let both have it.
+void set_reuse_address(socket_t fd) {
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+}
+
+bool loopback(std::string_view host) { return host.starts_with("127.") || host == "localhost" || host == "::1"; }
+
+}  // namespace
+
+Result<HttpAddress> check_http_address(const std::string& text, bool insecure) {
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string::npos || colon == 0)
+        return fail(Code::kConfig, "--http " + text + ": ADDRESS:PORT is meant");
+    std::string host = text.substr(0, colon);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    const std::string port = text.substr(colon + 1);
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    const bool good = port == "*" || (error == std::errc() && end == port.data() + port.size() && number <= 65'535);
+    if (!good) return fail(Code::kConfig, "--http " + text + ": the port is a number up to 65535, or * for any");
+    if (!loopback(host) && !insecure) {
+        return fail(Code::kConfig, "--http " + text +
+                                       " can be reached from other hosts and anybody there could read names and "
+                                       "figures: use 127.0.0.1, or --insecure if the network is yours alone");
+    }
+    return HttpAddress{host == "localhost" ? "127.0.0.1" : host, static_cast<int>(number)};
+}
+
+class AdminHttp::Server final : public httplib::Server {
+public:
+    Server(AdminPages::Sources sources, const Clock& clock)
+        : pages_(std::move(sources)), clock_(clock), stop_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+        TELPHER_CHECK(stop_fd_ >= 0);
+        new_task_queue = [] { return new BoundedPool; };
+        set_socket_options(set_reuse_address);
+        set_payload_max_length(kPayloadMax);
+        set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+            answer(request, response);
+            return HandlerResponse::Handled;
+        });
+        set_error_handler([](const httplib::Request&, httplib::Response& response) {
+            if (response.body.empty())
+                fill(response, AdminPages::error(response.status, telpher::Error(Code::kProtocol, "HTTP")));
+        });
+        set_exception_handler([](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) {
+            fill(response, AdminPages::error(500, telpher::Error(Code::kInternal)));
+        });
+    }
+    ~Server() override { ::close(stop_fd_); }
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    Result<int> bind(const HttpAddress& address) {
+        const int port = address.port == 0                          ? bind_to_any_port(address.host)
+                         : bind_to_port(address.host, address.port) ? address.port
+                                                                    : -1;
+        if (port > 0) return port;
+        return fail(Code::kAddressInUse, "--http " + address.host + ":" + std::to_string(address.port) +
+                                             ": another process has it, or it is not this host's");
+    }
+    void run() {
+        thread_ = std::thread([this] {
+            listener_ = std::this_thread::get_id();
+            if (!listen_after_bind()) spdlog::error("admin port: it answers no more");
+            ended_ = true;
+        });
+    }
+    void end() {
+        if (!thread_.joinable()) return;
+        const std::uint64_t one = 1;
+        static_cast<void>(!::write(stop_fd_, &one, sizeof one));
+        while (!is_running() && !ended_) std::this_thread::yield();  // else stop() comes too early and does nothing
+        stop();
+        thread_.join();
+    }
+
+private:
+    static void fill(httplib::Response& response, AdminAnswer answer) {
+        response.status = answer.status;
+        response.headers.clear();
+        response.set_header("Content-Type", answer.type);
+        response.set_header("Cache-Control", "no-store");
+        response.set_header("X-Content-Type-Options", "nosniff");
+        response.body = std::move(answer.body);
+    }
+
+    void answer(const httplib::Request& request, httplib::Response& response) const {
+        if (request.method != "GET" && request.method != "HEAD") {
+            fill(response, AdminPages::error(405, telpher::Error(Code::kUnsupported, "GET only")));
+            response.set_header("Allow", "GET, HEAD");
+            return;
+        }
+        const AdminPages::Parameters parameters{request.get_param_value("queue"), request.get_param_value("family"),
+                                                request.has_param("verbose")};
+        fill(response, pages_.answer(request.path, parameters));
+    }
+
+    /// One request a connection: no idle one keeps a worker.
+    bool process_and_close_socket(socket_t fd) override {
+        AdminStream stream(fd, stop_fd_, {}, clock_);
+        if (std::this_thread::get_id() == listener_) {
+            static_cast<void>(!::send(fd, kOverloaded.data(), kOverloaded.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+            return false;
+        }
+        bool closed = false;
+        return process_request(stream, true, closed, [](httplib::Request& request) {
+            request.headers.erase("Accept-Encoding");  // packing takes longer than loopback
+            request.ranges.clear();
+        });
+    }
+
+    const AdminPages pages_;
+    const Clock& clock_;
+    const int stop_fd_;
+    std::thread thread_;
+    std::thread::id listener_;  ///< Of thread_, set there before it accepts.
+    std::atomic<bool> ended_{false};
+};
+
+AdminHttp::AdminHttp(AdminPages::Sources sources, const Clock& clock)
+    : server_(std::make_unique<Server>(std::move(sources), clock)) {}
+
+AdminHttp::~AdminHttp() { stop(); }
+
+Result<void> AdminHttp::start(const HttpAddress& address) {
+    const auto port = server_->bind(address);
+    if (!port) return fail(port.error());
+    const bool v6 = address.host.find(':') != std::string::npos;
+    endpoint_ = (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(*port);
+    server_->run();
+    return {};
+}
+
+void AdminHttp::stop() { server_->end(); }
+
+}  // namespace telpher::broker

@@ -1,0 +1,45 @@
+// The admin port: health, metrics and JSON over HTTP, apart from the data path. It has threads of its own; what it
+// tells of the shard it asks for with a time limit, and a client of it that is slow, stuck or many costs others of the
+// admin port their turn at most. docs/reference/http.md is the reference.
+//
+// Made and destroyed by the daemon's main thread. Answers from start() to stop(), which waits for nobody's client.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "broker/admin_pages.h"
+#include "proto/base/clock.h"
+#include "telpher/error.h"
+
+namespace telpher::broker {
+
+/// ADDRESS:PORT of --http. Errors: kConfig, also for an address that other hosts can reach unless `insecure`.
+struct HttpAddress {
+    std::string host;
+    int port = 0;  ///< 0: any.
+};
+Result<HttpAddress> check_http_address(const std::string& text, bool insecure);
+
+class AdminHttp {
+public:
+    AdminHttp(AdminPages::Sources sources, const Clock& clock);
+    ~AdminHttp();
+    AdminHttp(const AdminHttp&) = delete;
+    AdminHttp& operator=(const AdminHttp&) = delete;
+
+    /// Binds and answers. kAddressInUse.
+    Result<void> start(const HttpAddress& address);
+    /// Lets go of every connection and returns when the threads have ended.
+    void stop();
+    /// The address as bound: "127.0.0.1:5680".
+    [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+
+private:
+    class Server;
+    std::unique_ptr<Server> server_;
+    std::string endpoint_;
+};
+
+}  // namespace telpher::broker

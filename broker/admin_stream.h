@@ -1,0 +1,54 @@
+// A connection of the admin port: a socket that waits at most until its deadline, reads a bounded request, and lets go
+// at once when the server stops. Owned by the worker that serves the connection; closes the socket with it.
+//
+// cpp-httplib's own stream has a time limit for each read and none for the request: a client that sends a byte now and
+// then would keep a worker for hours, and a stop would wait for it.
+#pragma once
+
+#include <httplib.h>
+
+#include <array>
+#include <string>
+
+#include "proto/base/clock.h"
+
+namespace telpher::broker {
+
+class AdminStream final : public httplib::Stream {
+public:
+    struct Limits {
+        Duration request = std::chrono::seconds(5);  ///< From the connection until the request is there.
+        Duration answer = std::chrono::seconds(10);  ///< From there until the answer has left.
+        std::size_t request_bytes = 128 * 1024;      ///< With its headers.
+    };
+
+    /// `stop_fd` is readable once the server stops.
+    AdminStream(int fd, int stop_fd, const Limits& limits, const Clock& clock);
+    ~AdminStream() override;
+    AdminStream(const AdminStream&) = delete;
+    AdminStream& operator=(const AdminStream&) = delete;
+
+    [[nodiscard]] bool is_readable() const override;
+    [[nodiscard]] bool is_writable() const override;
+    ssize_t read(char* into, size_t size) override;
+    ssize_t write(const char* from, size_t size) override;
+    void get_remote_ip_and_port(std::string& ip, int& port) const override;
+    void get_local_ip_and_port(std::string& ip, int& port) const override;
+    [[nodiscard]] socket_t socket() const override { return fd_; }
+
+private:
+    [[nodiscard]] bool wait(short events, Instant deadline) const;
+
+    const int fd_;
+    const int stop_fd_;
+    const Limits limits_;
+    const Clock& clock_;
+    Instant read_until_;
+    Instant write_until_ = Instant::never();  ///< Begins with the first write.
+    std::size_t read_bytes_ = 0;
+    std::array<char, 4096> buffer_{};  ///< cpp-httplib reads a request byte by byte.
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+};
+
+}  // namespace telpher::broker

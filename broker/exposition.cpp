@@ -1,0 +1,65 @@
+#include "broker/exposition.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+
+namespace telpher::broker {
+namespace {
+
+constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
+
+void append_escaped(std::string& text, std::string_view value, bool quotes) {
+    for (const char c : value) {
+        if (c == '\\') {
+            text += "\\\\";
+        } else if (c == '\n') {
+            text += "\\n";
+        } else if (c == '"' && quotes) {
+            text += "\\\"";
+        } else {
+            text += c;
+        }
+    }
+}
+
+}  // namespace
+
+void Exposition::begin(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    text_.append("# HELP ").append(name).push_back(' ');
+    append_escaped(text_, help, false);
+    text_.append("\n# TYPE ").append(name).append(" ").append(type).push_back('\n');
+}
+
+std::string Exposition::labels(Labels labels) {
+    std::string text;
+    for (const auto& [name, value] : labels) {
+        if (!text.empty()) text += ',';
+        text.append(name).append("=\"");
+        append_escaped(text, value, true);
+        text += '"';
+    }
+    return text;
+}
+
+void Exposition::sample(std::string_view labels, double value) { line("", labels, value); }
+
+void Exposition::line(std::string_view suffix, std::string_view labels, double value) {
+    text_.append(name_).append(suffix);
+    if (!labels.empty()) text_.append("{").append(labels).append("}");
+    text_.push_back(' ');
+    number(value);
+    text_.push_back('\n');
+}
+
+void Exposition::number(double value) {
+    std::array<char, 32> digits;
+    char* const end = digits.data() + digits.size();
+    const bool whole = std::abs(value) < kExactIntegers && value == std::floor(value);
+    const auto written = whole ? std::to_chars(digits.data(), end, static_cast<std::int64_t>(value))
+                               : std::to_chars(digits.data(), end, value);
+    text_.append(digits.data(), written.ptr);
+}
+
+}  // namespace telpher::broker

@@ -1,0 +1,18 @@
+// How a broker is, for whoever asks whether to restart it or to send it work. Plain values.
+#pragma once
+
+#include "proto/base/clock.h"
+
+namespace telpher::broker {
+
+struct Health {
+    bool replayed = false;  ///< The log was read.
+    bool bound = false;     ///< Clients can connect, and the loop runs.
+    bool draining = false;
+    bool disk_full = false;  ///< Puts are refused for want of room.
+    bool log_waits = false;  ///< Nothing is confirmed for want of room.
+    bool failed = false;     ///< The log failed.
+    Duration silent{0};      ///< Since the shard's loop last turned; 0 while it does not run yet, or not any more.
+};
+
+}  // namespace telpher::broker
