@@ -21,9 +21,15 @@ namespace {
 constexpr std::size_t kWorkers = 4;
 /// Connections that wait for a worker; more are told to come back.
 constexpr std::size_t kWaitingMax = 16;
+constexpr int kBacklog = 64;
 constexpr std::size_t kPayloadMax = 64 * 1024;
-constexpr std::string_view kOverloaded =
-    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// What a connection gets that finds no place: an answer to a request that nobody read.
+std::string overloaded() {
+    const AdminAnswer answer = AdminPages::error(503, telpher::Error(Code::kBusy, "too many connections wait"));
+    return "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: " + answer.type +
+           "\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" + answer.body;
+}
 
 /// A fixed number of threads before a bounded queue. What finds no place in it is run by the caller, the thread that
 /// accepts, where Server only refuses it.
@@ -109,8 +115,11 @@ Result<HttpAddress> check_http_address(const std::string& text, bool insecure) {
 
 class AdminHttp::Server final : public httplib::Server {
 public:
-    Server(AdminPages::Sources sources, const Clock& clock)
-        : pages_(std::move(sources)), clock_(clock), stop_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    Server(AdminPages::Sources sources, const Clock& clock, const HttpLimits& limits)
+        : pages_(std::move(sources)),
+          clock_(clock),
+          limits_(limits),
+          stop_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
         TELPHER_CHECK(stop_fd_ >= 0);
         new_task_queue = [] { return new BoundedPool; };
         set_socket_options(set_reuse_address);
@@ -135,7 +144,7 @@ public:
         const int port = address.port == 0                          ? bind_to_any_port(address.host)
                          : bind_to_port(address.host, address.port) ? address.port
                                                                     : -1;
-        if (port > 0) return port;
+        if (port > 0 && ::listen(svr_sock_, kBacklog) == 0) return port;  // the library has it at 5
         return fail(Code::kAddressInUse, "--http " + address.host + ":" + std::to_string(address.port) +
                                              ": another process has it, or it is not this host's");
     }
@@ -178,9 +187,9 @@ private:
 
     /// One request a connection: no idle one keeps a worker.
     bool process_and_close_socket(socket_t fd) override {
-        AdminStream stream(fd, stop_fd_, {}, clock_);
+        AdminStream stream(fd, stop_fd_, limits_, clock_);
         if (std::this_thread::get_id() == listener_) {
-            static_cast<void>(!::send(fd, kOverloaded.data(), kOverloaded.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+            static_cast<void>(::send(fd, overloaded_.data(), overloaded_.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
             return false;
         }
         bool closed = false;
@@ -192,14 +201,16 @@ private:
 
     const AdminPages pages_;
     const Clock& clock_;
+    const HttpLimits limits_;
+    const std::string overloaded_ = overloaded();
     const int stop_fd_;
     std::thread thread_;
     std::thread::id listener_;  ///< Of thread_, set there before it accepts.
     std::atomic<bool> ended_{false};
 };
 
-AdminHttp::AdminHttp(AdminPages::Sources sources, const Clock& clock)
-    : server_(std::make_unique<Server>(std::move(sources), clock)) {}
+AdminHttp::AdminHttp(AdminPages::Sources sources, const Clock& clock, const HttpLimits& limits)
+    : server_(std::make_unique<Server>(std::move(sources), clock, limits)) {}
 
 AdminHttp::~AdminHttp() { stop(); }
 

@@ -22,9 +22,16 @@ struct HttpAddress {
 };
 Result<HttpAddress> check_http_address(const std::string& text, bool insecure);
 
+/// What one connection may take.
+struct HttpLimits {
+    Duration request = std::chrono::seconds(5);  ///< From the connection until the request is there.
+    Duration answer = std::chrono::seconds(10);  ///< From there until the answer has left.
+    std::size_t request_bytes = 128 * 1024;      ///< With its headers.
+};
+
 class AdminHttp {
 public:
-    AdminHttp(AdminPages::Sources sources, const Clock& clock);
+    AdminHttp(AdminPages::Sources sources, const Clock& clock, const HttpLimits& limits = {});
     ~AdminHttp();
     AdminHttp(const AdminHttp&) = delete;
     AdminHttp& operator=(const AdminHttp&) = delete;

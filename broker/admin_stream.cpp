@@ -35,7 +35,7 @@ void name(NameCall call, int fd, std::string& ip, int& port) {
 
 }  // namespace
 
-AdminStream::AdminStream(int fd, int stop_fd, const Limits& limits, const Clock& clock)
+AdminStream::AdminStream(int fd, int stop_fd, const HttpLimits& limits, const Clock& clock)
     : fd_(fd), stop_fd_(stop_fd), limits_(limits), clock_(clock), read_until_(clock.now() + limits.request) {
     ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
 }

@@ -10,20 +10,15 @@
 #include <array>
 #include <string>
 
+#include "broker/admin_http.h"
 #include "proto/base/clock.h"
 
 namespace telpher::broker {
 
 class AdminStream final : public httplib::Stream {
 public:
-    struct Limits {
-        Duration request = std::chrono::seconds(5);  ///< From the connection until the request is there.
-        Duration answer = std::chrono::seconds(10);  ///< From there until the answer has left.
-        std::size_t request_bytes = 128 * 1024;      ///< With its headers.
-    };
-
     /// `stop_fd` is readable once the server stops.
-    AdminStream(int fd, int stop_fd, const Limits& limits, const Clock& clock);
+    AdminStream(int fd, int stop_fd, const HttpLimits& limits, const Clock& clock);
     ~AdminStream() override;
     AdminStream(const AdminStream&) = delete;
     AdminStream& operator=(const AdminStream&) = delete;
@@ -41,7 +36,7 @@ private:
 
     const int fd_;
     const int stop_fd_;
-    const Limits limits_;
+    const HttpLimits limits_;
     const Clock& clock_;
     Instant read_until_;
     Instant write_until_ = Instant::never();  ///< Begins with the first write.

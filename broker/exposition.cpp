@@ -7,6 +7,9 @@
 namespace telpher::broker {
 namespace {
 
+/// Written without an exponent, as people write bounds.
+constexpr double kPlainMin = 1e-6;
+constexpr double kPlainMax = 1e15;
 constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
 
 void append_escaped(std::string& text, std::string_view value, bool quotes) {
@@ -56,9 +59,11 @@ void Exposition::line(std::string_view suffix, std::string_view labels, double v
 void Exposition::number(double value) {
     std::array<char, 32> digits;
     char* const end = digits.data() + digits.size();
-    const bool whole = std::abs(value) < kExactIntegers && value == std::floor(value);
+    const double size = std::abs(value);
+    const bool whole = size < kExactIntegers && value == std::floor(value);
+    const auto format = size >= kPlainMin && size < kPlainMax ? std::chars_format::fixed : std::chars_format::general;
     const auto written = whole ? std::to_chars(digits.data(), end, static_cast<std::int64_t>(value))
-                               : std::to_chars(digits.data(), end, value);
+                               : std::to_chars(digits.data(), end, value, format);
     text_.append(digits.data(), written.ptr);
 }
 

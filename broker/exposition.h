@@ -22,9 +22,9 @@ public:
     /// `name="value",...` as sample() and histogram() take it, escaped.
     static std::string labels(Labels labels);
     void sample(std::string_view labels, double value);
-    /// Bounds and sum are multiplied by `scale`.
+    /// Bounds and sum are divided by `unit`.
     template <class Bounds>
-    void histogram(std::string_view labels, const Histogram<Bounds>& histogram, double scale);
+    void histogram(std::string_view labels, const Histogram<Bounds>& histogram, double unit);
 
     void reserve(std::size_t bytes) { text_.reserve(bytes); }
     [[nodiscard]] std::string take() { return std::move(text_); }
@@ -38,7 +38,7 @@ private:
 };
 
 template <class Bounds>
-void Exposition::histogram(std::string_view labels, const Histogram<Bounds>& histogram, double scale) {
+void Exposition::histogram(std::string_view labels, const Histogram<Bounds>& histogram, double unit) {
     constexpr const auto& kBounds = Bounds::kBounds;
     const std::string_view comma = labels.empty() ? "" : ",";
     std::uint64_t below = 0;
@@ -46,14 +46,14 @@ void Exposition::histogram(std::string_view labels, const Histogram<Bounds>& his
         below += histogram.counts()[i];
         text_.append(name_).append("_bucket{").append(labels).append(comma).append("le=\"");
         if (i < kBounds.size())
-            number(static_cast<double>(kBounds[i]) * scale);
+            number(static_cast<double>(kBounds[i]) / unit);
         else
             text_.append("+Inf");
         text_.append("\"} ");
         number(static_cast<double>(below));
         text_.push_back('\n');
     }
-    line("_sum", labels, histogram.sum() * scale);
+    line("_sum", labels, histogram.sum() / unit);
     line("_count", labels, static_cast<double>(below));
 }
 

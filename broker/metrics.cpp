@@ -11,9 +11,9 @@ namespace telpher::broker {
 namespace {
 
 constexpr std::string_view kOther = "_other";
-constexpr double kNanosecond = 1e-9;
+constexpr double kSecond = 1e9;  // in nanoseconds
 
-double seconds(Duration duration) { return static_cast<double>(duration.count()) * kNanosecond; }
+double seconds(Duration duration) { return static_cast<double>(duration.count()) / kSecond; }
 template <class T>
 double number(T value) {
     return static_cast<double>(value);
@@ -216,7 +216,7 @@ void write_queues(Page& page, const std::vector<Row>& rows) {
     }
     for (const QueueHistogram& histogram : kQueueHistograms) {
         if (!page.begin(histogram.family)) continue;
-        for (const Row& row : rows) page.out.histogram(row.labels, row.metrics.*histogram.histogram, kNanosecond);
+        for (const Row& row : rows) page.out.histogram(row.labels, row.metrics.*histogram.histogram, kSecond);
     }
     if (page.begin(kNacked)) {
         for (const Row& row : rows) {
@@ -235,7 +235,7 @@ void write_queues(Page& page, const std::vector<Row>& rows) {
 }
 
 void write_broker(Page& page, const Sample& sample) {
-    if (page.begin(kSync)) page.out.histogram("", sample.sync_time, kNanosecond);
+    if (page.begin(kSync)) page.out.histogram("", sample.sync_time, kSecond);
     if (page.begin(kSyncMessages)) page.out.histogram("", sample.sync_messages, 1);
     page.one(kStorageBytes, number(sample.status.log_bytes()));
     page.one(kStorageFree, number(sample.disk_room));
@@ -264,8 +264,7 @@ void write_broker(Page& page, const Sample& sample) {
         page.out.sample(Exposition::labels({{"direction", "in"}}), number(sample.transport.bytes_in));
         page.out.sample(Exposition::labels({{"direction", "out"}}), number(sample.transport.bytes_out));
     }
-    if (page.begin(kLoopLag))
-        page.out.histogram(Exposition::labels({{"thread", "shard-0"}}), sample.loop_lag, kNanosecond);
+    if (page.begin(kLoopLag)) page.out.histogram(Exposition::labels({{"thread", "shard-0"}}), sample.loop_lag, kSecond);
 }
 
 void write_process(Page& page, const ProcessSample& process) {

@@ -9,9 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "broker/admin_pages.h"
+#include "tests/support/deadline.h"
 
 namespace telpher::broker {
 namespace {
@@ -111,7 +113,8 @@ TEST(HttpAddress, OnlyLoopbackUnlessInsecure) {
 
 class AdminHttpTest : public testing::Test {
 protected:
-    AdminHttpTest() : http_(sources(well(), [](const SampleQuery&) { return one_queue(); }), system_clock()) {
+    AdminHttpTest()
+        : http_(sources(well(), [](const SampleQuery&) { return one_queue(); }), system_clock(), {.request = 200ms}) {
         EXPECT_TRUE(http_.start({"127.0.0.1", 0}));
         port_ = std::stoi(http_.endpoint().substr(http_.endpoint().rfind(':') + 1));
     }
@@ -177,6 +180,26 @@ TEST_F(AdminHttpTest, NobodyHoldsUpItsEnd) {
     const Instant began = system_clock().now();
     http_.stop();
     EXPECT_LT(system_clock().now() - began, 3s);
+}
+
+TEST_F(AdminHttpTest, TooManyAreToldToComeBack) {
+    constexpr std::size_t kPlaces = 20;  // workers, and those who wait for one
+    for (std::size_t i = 0; i < kPlaces + 10; ++i) connect();
+    std::string last;
+    const auto refused = [&] {
+        std::size_t count = 0;
+        for (const int fd : open_) {
+            std::array<char, 1024> text{};
+            const ssize_t got = ::recv(fd, text.data(), text.size(), MSG_PEEK | MSG_DONTWAIT);
+            if (got <= 0) continue;
+            last.assign(text.data(), static_cast<std::size_t>(got));
+            ++count;
+        }
+        return count;
+    };
+    EXPECT_TRUE(test::eventually(4s, [&] { return refused() >= 10; }));
+    EXPECT_THAT(last, testing::StartsWith("HTTP/1.1 503 "));
+    EXPECT_THAT(last, HasSubstr("\"code\":\"E_BUSY\""));
 }
 
 TEST_F(AdminHttpTest, SlowClientsGoAndOthersGetTheirTurn) {

@@ -85,7 +85,7 @@ TEST(Exposition, SaysWhatPrometheusCppSays) {
     }
     counts.metric.push_back(metric);
     ours.begin("h_seconds", "histogram", "a histogram");
-    ours.histogram(Exposition::labels({{"queue", "jobs"}}), histogram, 1e-9);
+    ours.histogram(Exposition::labels({{"queue", "jobs"}}), histogram, 1e9);
 
     // The order within a histogram is free, and so is the way a number is written.
     const auto normal = [](const std::string& text) {
@@ -102,6 +102,20 @@ TEST(Exposition, SaysWhatPrometheusCppSays) {
         return all;
     };
     EXPECT_EQ(normal(ours.take()), normal(prometheus::TextSerializer().Serialize({gauge, counts})));
+}
+
+TEST(Exposition, WritesNumbersAsPeopleDo) {
+    Exposition page;
+    page.begin("h", "histogram", "");
+    page.histogram("", TimeHistogram(), 1e9);
+    page.sample("", 1e-9);
+    page.sample("", 123456789.25);
+    page.sample("", 1e300);
+    const std::string text = page.take();
+    for (const char* bound : {"0.0001", "0.00025", "0.075", "7.5", "60", "+Inf"}) {
+        EXPECT_THAT(text, HasSubstr("h_bucket{le=\"" + std::string(bound) + "\"} 0\n"));
+    }
+    EXPECT_THAT(text, HasSubstr("h 1e-09\nh 123456789.25\nh 1e+300\n"));
 }
 
 TEST(Histogram, BoundsBelongToTheirBucket) {
