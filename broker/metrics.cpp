@@ -40,7 +40,7 @@ constexpr std::array kQueueFamilies{
                 state<&v1::QueueState::leased>},
     QueueFamily{{"telpher_queue_delayed_messages", "gauge", "queue", "Messages that wait for their time."},
                 state<&v1::QueueState::delayed>},
-    QueueFamily{{"telpher_queue_dead_messages", "gauge", "queue", "Dead messages."}, state<&v1::QueueState::dead>},
+    QueueFamily{{"telpher_queue_dead_messages", "gauge", "queue", "Dead letters."}, state<&v1::QueueState::dead>},
     QueueFamily{{"telpher_queue_limit_messages", "gauge", "queue", "The queue's maxsize."},
                 [](const QueueSample& q) { return number(q.state.options().maxsize()); }},
     QueueFamily{{"telpher_queue_bytes", "gauge", "queue", "Bytes of the messages in the queue."},
@@ -82,6 +82,7 @@ constexpr std::array kQueueFamilies{
 
 constexpr MetricFamily kNacked{"telpher_messages_nacked_total", "counter", "queue, reason",
                                "Failed handlings: the consumer said so, or its lease ran out of time."};
+constexpr MetricFamily kDead{"telpher_messages_dead_total", "counter", "queue, reason", "Messages that died."};
 constexpr MetricFamily kRejected{"telpher_messages_rejected_total", "counter", "queue, reason",
                                  "Messages of puts that were refused."};
 
@@ -126,10 +127,10 @@ constexpr MetricFamily kThreads{"process_threads", "gauge", "", "Threads."};
 constexpr MetricFamily kStarted{"process_start_time_seconds", "gauge", "", "Start, in seconds since 1970-01-01 UTC."};
 
 constexpr auto kFamilies = [] {
-    constexpr std::array kRest{kNacked,      kRejected,    kSync,           kSyncMessages, kStorageBytes,
-                               kStorageFree, kWatermark,   kLogDropped,     kClients,      kProtocolErrors,
-                               kNetBytes,    kLoopLag,     kBuildInfo,      kCpu,          kResident,
-                               kVirtual,     kDescriptors, kDescriptorsMax, kThreads,      kStarted};
+    constexpr std::array kRest{kNacked,         kDead,      kRejected,   kSync,     kSyncMessages,   kStorageBytes,
+                               kStorageFree,    kWatermark, kLogDropped, kClients,  kProtocolErrors, kNetBytes,
+                               kLoopLag,        kBuildInfo, kCpu,        kResident, kVirtual,        kDescriptors,
+                               kDescriptorsMax, kThreads,   kStarted};
     std::array<MetricFamily, kQueueFamilies.size() + kQueueHistograms.size() + kRest.size()> all;
     auto out = all.begin();
     for (const QueueFamily& one : kQueueFamilies) *out++ = one.family;
@@ -209,6 +210,8 @@ private:
     const MetricsOptions& options_;
 };
 
+std::string reason(std::string_view why) { return "," + Exposition::labels({{"reason", why}}); }
+
 void write_queues(Page& page, const std::vector<Row>& rows) {
     for (std::size_t i = 0; i < kQueueFamilies.size(); ++i) {
         if (!page.begin(kQueueFamilies[i].family)) continue;
@@ -220,16 +223,19 @@ void write_queues(Page& page, const std::vector<Row>& rows) {
     }
     if (page.begin(kNacked)) {
         for (const Row& row : rows) {
-            for (const auto& [reason, count] : row.nacked)
-                page.out.sample(row.labels + "," + Exposition::labels({{"reason", reason}}), count);
+            for (const auto& [why, count] : row.nacked) page.out.sample(row.labels + reason(why), count);
+        }
+    }
+    if (page.begin(kDead)) {
+        for (const Row& row : rows) {
+            for (std::size_t i = 0; i < kDeadReasons.size(); ++i)
+                page.out.sample(row.labels + reason(kDeadReasons[i]), number(row.metrics.died[i]));
         }
     }
     if (page.begin(kRejected)) {
         for (const Row& row : rows) {
-            for (std::size_t i = 0; i < kRejectReasons.size(); ++i) {
-                page.out.sample(row.labels + "," + Exposition::labels({{"reason", kRejectReasons[i].second}}),
-                                number(row.metrics.rejected[i]));
-            }
+            for (std::size_t i = 0; i < kRejectReasons.size(); ++i)
+                page.out.sample(row.labels + reason(kRejectReasons[i].second), number(row.metrics.rejected[i]));
         }
     }
 }

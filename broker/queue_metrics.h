@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "broker/queue/death.h"
 #include "broker/queue/interval_map.h"
 #include "proto/base/clock.h"
 #include "proto/base/histogram.h"
@@ -18,9 +19,13 @@ namespace telpher::broker {
 inline constexpr std::array<std::pair<Code, std::string_view>, 4> kRejectReasons{
     {{Code::kFull, "full"}, {Code::kSealed, "sealed"}, {Code::kDiskFull, "disk_full"}, {Code::kDeadlock, "deadlock"}}};
 
+/// Why messages die, in the order of queue::Cause, as the label `reason` says it.
+inline constexpr std::array<std::string_view, 3> kDeadReasons{"verdict", "attempts", "lease"};
+
 struct QueueMetrics {
     std::uint64_t delivered = 0;
     std::array<std::uint64_t, kRejectReasons.size()> rejected{};  ///< In the order of kRejectReasons.
+    std::array<std::uint64_t, kDeadReasons.size()> died{};        ///< In the order of kDeadReasons.
     TimeHistogram put_wait;                                       ///< Of a put in line, until it is admitted.
     TimeHistogram queue_wait;                                     ///< From there until the message is handed out.
     TimeHistogram lease;                                          ///< From there until it is acked.
@@ -31,9 +36,11 @@ struct QueueMetrics {
             if (kRejectReasons[i].first == code) rejected[i] += messages;
         }
     }
+    void died_of(queue::Cause cause, std::uint64_t messages) { died[static_cast<std::size_t>(cause) - 1] += messages; }
     void add(const QueueMetrics& other) {
         delivered += other.delivered;
         for (std::size_t i = 0; i < rejected.size(); ++i) rejected[i] += other.rejected[i];
+        for (std::size_t i = 0; i < died.size(); ++i) died[i] += other.died[i];
         put_wait.add(other.put_wait);
         queue_wait.add(other.queue_wait);
         lease.add(other.lease);

@@ -11,6 +11,9 @@ Json to_json(const QueueStats& queue) {
                 {"on_full", name_of(queue.on_full)},
                 {"durability", name_of(queue.durability)},
                 {"lease_ms", queue.lease.count()},
+                {"max_attempts", queue.max_attempts},
+                {"backoff_ms", queue.backoff.count()},
+                {"backoff_max_ms", queue.backoff_max.count()},
                 {"ready", queue.ready},
                 {"leased", queue.leased},
                 {"delayed", queue.delayed},
@@ -31,6 +34,7 @@ Json to_json(const QueueStats& queue) {
                 {"expired", queue.expired},
                 {"rejected", queue.rejected},
                 {"lost", queue.lost},
+                {"died", queue.died},
                 {"high_water", queue.high_water},
                 {"blocked_ms", queue.blocked_ms}};
 }

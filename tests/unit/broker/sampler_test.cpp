@@ -69,6 +69,26 @@ TEST_F(SamplerTest, FollowsAMessageThroughItsLife) {
     EXPECT_EQ(seen.state.ready(), 2U);
 }
 
+TEST_F(SamplerTest, CountsDeathsByTheirReason) {
+    SimPeer producer(broker);
+    producer.hello();
+    v1::QueueOptions options;
+    options.set_max_attempts(1);
+    const std::uint32_t handle = producer.open("q", options);
+    producer.put(handle, producer.open_producer(handle), 0, 3, 16);
+    SimPeer consumer(broker);
+    consumer.hello();
+    const std::uint32_t sub = consumer.attach(consumer.open("q"), 3);
+    consumer.await<v1::Deliver>(v1::OP_DELIVER);
+    consumer.settle(sub, 1, V::VERDICT_DEAD, {0, 1, 1});
+    consumer.settle(sub, 2, V::VERDICT_NACK, {1, 2, 1});
+    broker.settle();
+    const auto seen = queue();
+    EXPECT_EQ(seen.metrics.died, (std::array<std::uint64_t, 3>{1, 2, 0}));
+    EXPECT_EQ(seen.state.dead(), 3U);
+    EXPECT_EQ(seen.oldest_lease, 0s);
+}
+
 TEST_F(SamplerTest, AgeSurvivesARestart) {
     SimPeer producer(broker);
     producer.hello();
