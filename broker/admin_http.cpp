@@ -1,7 +1,6 @@
 #include "broker/admin_http.h"
 
 #include <httplib.h>
-#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 
 #include "broker/admin_stream.h"
 #include "proto/base/check.h"
+#include "proto/service/log_line.h"
 
 namespace telpher::broker {
 namespace {
@@ -72,7 +72,7 @@ private:
             try {
                 task();
             } catch (const std::exception& error) {
-                spdlog::warn("admin port: {}", error.what());
+                service::log_line(spdlog::level::warn, "http.failed", std::string("admin port: ") + error.what());
             }
         }
     }
@@ -94,19 +94,20 @@ bool loopback(std::string_view host) { return host.starts_with("127.") || host =
 
 }  // namespace
 
+bool wants_http(const std::string& text) { return !text.empty() && text != "none"; }
+
 Result<HttpAddress> check_http_address(const std::string& text, bool insecure) {
     const std::size_t colon = text.rfind(':');
-    if (colon == std::string::npos || colon == 0)
-        return fail(Code::kConfig, "--http " + text + ": ADDRESS:PORT is meant");
+    if (colon == std::string::npos || colon == 0) return fail(Code::kConfig, text + ": ADDRESS:PORT is meant");
     std::string host = text.substr(0, colon);
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
     const std::string port = text.substr(colon + 1);
     unsigned number = 0;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
     const bool good = port == "*" || (error == std::errc() && end == port.data() + port.size() && number <= 65'535);
-    if (!good) return fail(Code::kConfig, "--http " + text + ": the port is a number up to 65535, or * for any");
+    if (!good) return fail(Code::kConfig, text + ": the port is a number up to 65535, or * for any");
     if (!loopback(host) && !insecure) {
-        return fail(Code::kConfig, "--http " + text +
+        return fail(Code::kConfig, text +
                                        " can be reached from other hosts and anybody there could read names and "
                                        "figures: use 127.0.0.1, or --insecure if the network is yours alone");
     }
@@ -145,13 +146,14 @@ public:
                          : bind_to_port(address.host, address.port) ? address.port
                                                                     : -1;
         if (port > 0 && ::listen(svr_sock_, kBacklog) == 0) return port;  // the library has it at 5
-        return fail(Code::kAddressInUse, "--http " + address.host + ":" + std::to_string(address.port) +
+        return fail(Code::kAddressInUse, "admin port " + address.host + ":" + std::to_string(address.port) +
                                              ": another process has it, or it is not this host's");
     }
     void run() {
         thread_ = std::thread([this] {
             listener_ = std::this_thread::get_id();
-            if (!listen_after_bind()) spdlog::error("admin port: it answers no more");
+            if (!listen_after_bind())
+                service::log_line(spdlog::level::err, "http.ended", "admin port: it answers no more");
             ended_ = true;
         });
     }

@@ -15,11 +15,14 @@
 
 namespace telpher::broker {
 
-/// ADDRESS:PORT of --http. Errors: kConfig, also for an address that other hosts can reach unless `insecure`.
+/// The address of the admin port, ADDRESS:PORT. Errors: kConfig, also for an address that other hosts can reach unless
+/// `insecure`.
 struct HttpAddress {
     std::string host;
     int port = 0;  ///< 0: any.
 };
+/// Nothing, or "none", asks for no admin port.
+bool wants_http(const std::string& text);
 Result<HttpAddress> check_http_address(const std::string& text, bool insecure);
 
 /// What one connection may take.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/health.h"
+#include "broker/mailbox.h"
 #include "broker/router.h"
 #include "broker/sample_inbox.h"
 #include "broker/shard.h"
@@ -25,6 +26,14 @@ public:
         RouterSettings router;
         std::vector<std::string> listen;
         Duration drain_max = std::chrono::seconds(5);
+        std::function<void()> on_replayed{};  ///< As Shard::Seams has it; called by start().
+    };
+
+    /// How the shard does, as of its last round.
+    struct Pulse {
+        std::uint64_t rounds = 0;  ///< Of its loop. It sleeps half a second at most: a count that stands still hangs.
+        std::size_t queues = 0;
+        std::size_t connections = 0;
     };
 
     /// `on_failed` is called once, by the shard's thread, if the log failed. `context` (libzmq's) and `files` outlive
@@ -40,6 +49,11 @@ public:
     /// stopped the shard, if one did.
     Result<void> stop();
 
+    /// The shard goes on with these from its next round. Any thread.
+    void change(const LiveSettings& live);
+    /// Any thread.
+    [[nodiscard]] Pulse pulse() const;
+
     [[nodiscard]] const std::vector<std::string>& endpoints() const { return router_->endpoints(); }
     [[nodiscard]] const Shard& shard() const { return *shard_; }
 
@@ -50,6 +64,8 @@ public:
 
 private:
     void run();
+    void take_mail();
+    void beat();
     void run_commits();
     std::size_t step(Instant now);
     std::size_t serve_samples();
@@ -68,6 +84,10 @@ private:
     session::Wake wake_;
     std::atomic<bool> stopping_{false};
     std::atomic<bool> commits_stopping_{false};
+    Mailbox<LiveSettings> mail_;
+    std::atomic<std::uint64_t> rounds_{0};
+    std::atomic<std::size_t> queues_{0};
+    std::atomic<std::size_t> connections_seen_{0};
     // What health() tells.
     std::atomic<std::int64_t> turned_ns_{0};
     std::atomic<bool> replayed_{false}, bound_{false}, disk_is_full_{false}, log_waits_{false}, log_failed_{false};

@@ -282,6 +282,7 @@ TEST(AdminPortAddress, one_that_was_asked_for_must_be_free) {
             {"--data-dir", dir.path() / "data", "--listen", "ipc://" + (dir.path() / "b.sock").string(), "--http",
              "0.0.0.0:" + std::to_string(port)},
             20s);
+    EXPECT_THAT(wide.errors, HasSubstr("listen.http: "));
     EXPECT_TRUE(wide.ended.exited(78)) << wide.ended.text() << wide.errors;
 }
 

@@ -65,7 +65,7 @@ Broker::~Broker() {
 std::vector<std::string> Broker::args() const {
     std::vector<std::string> args = {"--data-dir", data_dir(), "--listen", ipc(), "--listen", tcp()};
     const auto& more = options_.args;
-    if (std::find(more.begin(), more.end(), "--http") == more.end()) args.insert(args.end(), {"--http", ""});
+    if (std::find(more.begin(), more.end(), "--http") == more.end()) args.insert(args.end(), {"--http", "none"});
     args.insert(args.end(), more.begin(), more.end());
     return args;
 }
@@ -73,6 +73,7 @@ std::vector<std::string> Broker::args() const {
 void Broker::start() {
     ProcessOptions options;
     options.descriptors = options_.descriptors;
+    options.env = options_.env;
     process_.emplace(program("telpherd"), args(), options);
     if (process_->wait_for_output("ready", kReadyWithin)) return;
     const auto ended = process_->wait(0s);
