@@ -76,6 +76,34 @@ void add_limits(Table& table) {
               &DaemonOptions::disk_reserve_bytes);
 }
 
+void add_retry_defaults(Table& table) {
+    const auto queue = [](auto member) {
+        return [member](DaemonOptions & options) -> auto& { return options.queue_defaults.*member; };
+    };
+    table.add({.path = "defaults.queue.max_attempts",
+               .flag = "--default-max-attempts",
+               .kind = Kind::kCount,
+               .max = limits::kAttemptsMax,
+               .reloadable = true,
+               .help = "Failed attempts that make a message of a new queue a dead letter; 0: it is tried for ever."},
+              queue(&queue::Options::max_attempts));
+    table.add({.path = "defaults.queue.backoff",
+               .flag = "--default-backoff",
+               .kind = Kind::kDuration,
+               .max = kLeaseMaxMs,
+               .reloadable = true,
+               .help = "How long a failed message of a new queue waits for its second attempt; doubles with every "
+                       "further one, a fifth more or less."},
+              queue(&queue::Options::backoff_ms));
+    table.add({.path = "defaults.queue.backoff_max",
+               .flag = "--default-backoff-max",
+               .kind = Kind::kDuration,
+               .max = kLeaseMaxMs,
+               .reloadable = true,
+               .help = "Between two attempts at most; not below backoff."},
+              queue(&queue::Options::backoff_max_ms));
+}
+
 void add_queue_defaults(Table& table) {
     const auto queue = [](auto member) {
         return [member](DaemonOptions & options) -> auto& { return options.queue_defaults.*member; };
@@ -123,6 +151,7 @@ void add_queue_defaults(Table& table) {
                .help = "A message of a new queue that is not settled in this time goes to somebody else; 0: as long as "
                        "its consumer lives."},
               queue(&queue::Options::lease_ms));
+    add_retry_defaults(table);
 }
 
 void add_timing(Table& table) {

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <nlohmann/json.hpp>
 
+#include "proto/base/clock.h"
 #include "tests/support/broker.h"
 #include "tests/support/process.h"
 
@@ -67,9 +68,9 @@ TEST_F(PoisonMessage, waits_longer_before_each_attempt) {
     Queue jobs = client_.queue("jobs", {.max_attempts = 4, .backoff = Millis(200)});
     ASSERT_TRUE(jobs.put("poison"));
     ASSERT_TRUE(jobs.seal());
-    std::vector<std::chrono::steady_clock::time_point> at;
+    std::vector<Instant> at;
     jobs.run({}, [&](Message&) {
-        at.push_back(std::chrono::steady_clock::now());
+        at.push_back(system_clock().now());
         return Verdict::nack("no");
     });
     ASSERT_EQ(at.size(), 4U);
