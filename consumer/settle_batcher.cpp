@@ -12,6 +12,15 @@ bool joins(const frame::Run& run, std::uint64_t offset, std::uint64_t delivery) 
 
 }  // namespace
 
+Decision failed(const std::string& /*reason*/) { return {v1::Settle::VERDICT_NACK, 1'000}; }
+
+v1::Settle to_wire(const Decision& decision) {
+    v1::Settle settle;
+    settle.set_verdict(decision.verdict);
+    settle.set_delay_ms(decision.delay_ms);
+    return settle;
+}
+
 void SettleBatcher::add(const Decision& decision, std::uint64_t offset, std::uint64_t delivery, std::uint64_t count) {
     if (last_ == nullptr || last_decision_ != decision) {
         last_ = &open_[decision];

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "proto/frame.h"
@@ -26,6 +27,11 @@ struct Decision {
     std::uint64_t delay_ms = 0;  ///< nack only
     auto operator<=>(const Decision&) const = default;
 };
+
+/// A failed handling, for `reason`.
+Decision failed(const std::string& reason);
+/// A SETTLE of that decision, without anything else.
+v1::Settle to_wire(const Decision& decision);
 
 /// One SETTLE.
 struct SettleFrame {
