@@ -7,6 +7,7 @@
 
 #include "consumer/lease_table.h"
 #include "proto/command/exit.h"
+#include "proto/limits.h"
 
 namespace telpher {
 namespace {
@@ -15,8 +16,10 @@ using consumer::Cause;
 using consumer::reason_of;
 
 std::string with_tail(std::string reason, const std::string& tail) {
-    if (!tail.empty()) reason += ": " + tail;
-    return reason;
+    if (tail.empty()) return reason;
+    reason += ": ";
+    const std::size_t room = limits::kReasonBytesMax - reason.size();
+    return reason + tail.substr(tail.size() - std::min(tail.size(), room));
 }
 
 }  // namespace

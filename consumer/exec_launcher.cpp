@@ -73,6 +73,7 @@ Upbringing join_supervisor() {
     pid_t parent = 0;
     std::string task;
     words >> parent >> upbringing.table_fd >> task;
+    ::unsetenv(std::string(kSupervisorVariable).c_str());  // what is started from here is not the supervisor's
     upbringing.task = task == kSettle ? Task::kSettle : Task::kWork;
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     ::signal(SIGHUP, SIG_IGN);  // a terminal that hangs up is the supervisor's to notice

@@ -58,6 +58,7 @@ void HandlerPool::work(unsigned thread) {
     result_.acked += counts.acked;
     result_.nacked += counts.nacked;
     result_.released += counts.released;
+    result_.dead += counts.dead;
 }
 
 void HandlerPool::take_all(unsigned thread, RunResult& counts) {
@@ -93,8 +94,10 @@ Verdict HandlerPool::ask_handler(unsigned thread, Message& message) const {
     Verdict verdict;
     try {
         verdict = handler_(message);
+    } catch (const std::exception& error) {
+        verdict = Verdict::nack(std::string(error.what()));
     } catch (...) {  // whatever it was, the message failed
-        verdict = Verdict::nack(kExceptionDelay);
+        verdict = Verdict::nack("an exception of the handler");
     }
     hooks_.decided(thread, verdict);
     return verdict;
@@ -110,11 +113,15 @@ void HandlerPool::handle(unsigned thread, Message& message, RunResult& counts) c
             break;
         case Verdict::Kind::kNack:
             ++counts.nacked;
-            message.nack(verdict.delay);
+            verdict.delay ? message.nack(*verdict.delay, verdict.reason) : message.nack(verdict.reason);
             break;
         case Verdict::Kind::kRelease:
             ++counts.released;
             message.release();
+            break;
+        case Verdict::Kind::kDead:
+            ++counts.dead;
+            message.dead(verdict.reason);
             break;
     }
 }

@@ -9,7 +9,16 @@
 namespace telpher::consumer {
 namespace {
 
-constexpr Decision kRelease{v1::Settle::VERDICT_RELEASE, 0};
+Decision release() { return {.verdict = v1::Settle::VERDICT_RELEASE}; }
+
+/// What the worker had decided and perhaps not sent. Its reason died with it.
+Decision again(const LeaseTable::Decided& decided) {
+    const bool failed = decided.verdict == v1::Settle::VERDICT_NACK || decided.verdict == v1::Settle::VERDICT_DEAD;
+    return {.verdict = decided.verdict,
+            .delay_ms = decided.delay_ms.value_or(0),
+            .backoff = decided.verdict == v1::Settle::VERDICT_NACK && !decided.delay_ms,
+            .reason = failed ? "failed; its worker died before it could say why" : ""};
+}
 
 void add_runs(frame::Numbers& numbers, const std::vector<frame::Run>& runs) {
     std::uint64_t previous_end = 0;
@@ -28,7 +37,7 @@ void add_rest(Estate& estate, const frame::Run& run) {
     std::uint64_t from = run.first;
     for (std::uint64_t at = run.first; at <= run.first + run.count; ++at) {
         if (at < run.first + run.count && !estate.certain.contains({at, run.value})) continue;
-        if (at > from) estate.bequests.push_back({kRelease, {from, at - from, run.value}});
+        if (at > from) estate.bequests.push_back({release(), {from, at - from, run.value}});
         from = at + 1;
     }
 }
@@ -41,11 +50,10 @@ Estate estate_of(const LeaseTable& table) {
         if (!estate.certain.emplace(offset, delivery).second) return;
         estate.bequests.push_back({decision, {offset, 1, delivery}});
     };
-    for (const LeaseTable::Decided& decided : table.decided())
-        add({decided.verdict, decided.delay_ms}, decided.offset, decided.delivery);
+    for (const LeaseTable::Decided& decided : table.decided()) add(again(decided), decided.offset, decided.delivery);
     for (const LeaseTable::Running& running : table.running()) {
         const bool blamed = running.cause != Cause::kNone;
-        add(blamed ? failed(reason_of(running.cause, running.detail)) : kRelease, running.offset, running.delivery);
+        add(blamed ? failed(reason_of(running.cause, running.detail)) : release(), running.offset, running.delivery);
     }
     for (const frame::Run& run : table.deliveries()) add_rest(estate, run);
     return estate;

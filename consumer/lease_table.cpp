@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t kMagic = 0x31656c6261743174;  // "t1table1"
 constexpr std::uint32_t kThreadsMax = 1'024;
+constexpr std::uint64_t kBackoff = UINT64_MAX;  // as a delay: that of the queue
 
 enum class Doing : std::uint32_t { kIdle = 0, kHandling = 1 };
 
@@ -57,10 +59,11 @@ struct LeaseTable::Layout {
     std::atomic<std::uint32_t> recycle;
     std::atomic<std::uint32_t> ended;
     std::atomic<std::uint32_t> blamed;
-    std::atomic<std::uint64_t> begun, acked, nacked, released;
-    std::atomic<std::uint64_t> verdicts_at, deliveries_at;
+    std::atomic<std::uint64_t> begun, acked, nacked, released, dead;
+    std::atomic<std::uint64_t> verdicts_at, deliveries_at, suspects_at;
     std::array<VerdictEntry, kVerdicts> verdicts;
     std::array<DeliveryEntry, kDeliveries> deliveries;
+    std::array<std::atomic<std::uint64_t>, kSuspects> suspects;  // offset + 1; 0: none
     // `threads` slots follow.
 
     [[nodiscard]] Slot& slot(unsigned thread) { return reinterpret_cast<Slot*>(this + 1)[thread]; }
@@ -166,17 +169,18 @@ void LeaseTable::begin(unsigned thread, std::uint64_t offset, std::uint32_t deli
 void LeaseTable::set_process(unsigned thread, pid_t process) { layout_->slot(thread).process.store(process); }
 
 // The verdict is there before the thread is idle: a death in between leaves both, and the verdict goes first.
-void LeaseTable::decide(unsigned thread, v1::Settle::Verdict verdict, std::uint64_t delay_ms) {
+void LeaseTable::decide(unsigned thread, v1::Settle::Verdict verdict, std::optional<std::uint64_t> delay_ms) {
     Slot& slot = layout_->slot(thread);
     VerdictEntry& entry = layout_->verdicts[layout_->verdicts_at.fetch_add(1) % kVerdicts];
     entry.verdict.store(0);
     entry.offset.store(slot.offset.load());
     entry.delivery.store(slot.delivery.load());
-    entry.delay_ms.store(delay_ms);
+    entry.delay_ms.store(delay_ms.value_or(kBackoff));
     entry.verdict.store(static_cast<std::uint32_t>(verdict));
-    auto& counter = verdict == v1::Settle::VERDICT_ACK       ? layout_->acked
-                    : verdict == v1::Settle::VERDICT_RELEASE ? layout_->released
-                                                             : layout_->nacked;
+    auto& counter = verdict == v1::Settle::VERDICT_ACK    ? layout_->acked
+                    : verdict == v1::Settle::VERDICT_NACK ? layout_->nacked
+                    : verdict == v1::Settle::VERDICT_DEAD ? layout_->dead
+                                                          : layout_->released;
     counter.fetch_add(1);
     slot.process.store(0);
     slot.doing.store(static_cast<std::uint32_t>(Doing::kIdle));
@@ -194,6 +198,18 @@ void LeaseTable::blame(unsigned thread, Cause cause, std::uint64_t detail) {
     if (layout_->blamed.exchange(1) != 0) return;
     slot.detail.store(detail);
     slot.cause.store(static_cast<std::uint32_t>(cause));
+}
+
+// --- suspects ---
+
+void LeaseTable::suspect(std::uint64_t offset) {
+    if (!suspects(offset)) layout_->suspects[layout_->suspects_at.fetch_add(1) % kSuspects].store(offset + 1);
+}
+
+bool LeaseTable::suspects(std::uint64_t offset) const {
+    if (layout_->suspects_at.load() == 0) return false;
+    return std::any_of(layout_->suspects.begin(), layout_->suspects.end(),
+                       [&](const auto& entry) { return entry.load() == offset + 1; });
 }
 
 // --- who comes after ---
@@ -214,8 +230,9 @@ std::vector<LeaseTable::Decided> LeaseTable::decided() const {
     for (const VerdictEntry& entry : layout_->verdicts) {
         const std::uint32_t verdict = entry.verdict.load();
         if (verdict == 0) continue;
+        const std::uint64_t delay_ms = entry.delay_ms.load();
         decided.push_back({entry.offset.load(), entry.delivery.load(), static_cast<v1::Settle::Verdict>(verdict),
-                           entry.delay_ms.load()});
+                           delay_ms == kBackoff ? std::nullopt : std::optional(delay_ms)});
     }
     return decided;
 }
@@ -238,7 +255,7 @@ Code LeaseTable::ended() const { return static_cast<Code>(layout_->ended.load())
 std::uint64_t LeaseTable::begun() const { return layout_->begun.load(); }
 
 LeaseTable::Counts LeaseTable::counts() const {
-    return {layout_->acked.load(), layout_->nacked.load(), layout_->released.load()};
+    return {layout_->acked.load(), layout_->nacked.load(), layout_->released.load(), layout_->dead.load()};
 }
 
 }  // namespace telpher::consumer

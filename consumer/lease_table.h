@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ public:
     static constexpr std::size_t kVerdicts = 8'192;    ///< The latest verdicts that are kept.
     static constexpr std::size_t kDeliveries = 4'096;  ///< The latest deliveries that are kept.
 
+    static constexpr std::size_t kSuspects = 256;  ///< The latest suspects that are kept.
+
     /// A new one, in a descriptor that closes on exec. kIo: out of memory or descriptors.
     static Result<LeaseTable> create(unsigned threads);
     /// The one behind `fd`, which it takes over. kUsage if it is none.
@@ -63,7 +66,7 @@ public:
     /// The process that handles the message of `thread`; 0: none (any more).
     void set_process(unsigned thread, pid_t process);
     /// What was decided about the message of `thread`, which is idle from now on.
-    void decide(unsigned thread, v1::Settle::Verdict verdict, std::uint64_t delay_ms);
+    void decide(unsigned thread, v1::Settle::Verdict verdict, std::optional<std::uint64_t> delay_ms = {});
     void set_phase(Phase phase);
     /// The process ends to be replaced, not because there is nothing left to do.
     void set_recycle();
@@ -85,12 +88,17 @@ public:
     };
     [[nodiscard]] std::vector<Running> running() const;
 
+    // --- the supervisor to the worker ---
+    /// The message may have ended a process before: it runs alone.
+    void suspect(std::uint64_t offset);
+    [[nodiscard]] bool suspects(std::uint64_t offset) const;
+
     // --- the supervisor, the heir ---
     struct Decided {
         std::uint64_t offset = 0;
         std::uint32_t delivery = 0;
         v1::Settle::Verdict verdict = v1::Settle::VERDICT_UNSPECIFIED;
-        std::uint64_t delay_ms = 0;
+        std::optional<std::uint64_t> delay_ms;  ///< Of a nack; none: the queue's backoff.
     };
     [[nodiscard]] std::vector<Decided> decided() const;
     /// What was handed to the process lately, settled or not.
@@ -101,8 +109,8 @@ public:
     [[nodiscard]] std::uint64_t begun() const;  ///< Handlers started.
     /// Verdicts of each kind.
     struct Counts {
-        std::uint64_t acked = 0, nacked = 0, released = 0;
-        [[nodiscard]] std::uint64_t all() const { return acked + nacked + released; }
+        std::uint64_t acked = 0, nacked = 0, released = 0, dead = 0;
+        [[nodiscard]] std::uint64_t all() const { return acked + nacked + released + dead; }
     };
     [[nodiscard]] Counts counts() const;
 

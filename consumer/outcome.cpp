@@ -1,11 +1,6 @@
 #include "consumer/outcome.h"
 
 namespace telpher {
-namespace {
-
-constexpr Millis kRetryDelay{1'000};
-
-}  // namespace
 
 Verdict to_verdict(const Outcome& outcome) {
     switch (outcome.action) {
@@ -13,8 +8,9 @@ Verdict to_verdict(const Outcome& outcome) {
             return Verdict::ack();
         case Action::kRetry:
         case Action::kFail:
+            return outcome.delay ? Verdict::nack(*outcome.delay, outcome.reason) : Verdict::nack(outcome.reason);
         case Action::kDead:
-            return Verdict::nack(outcome.delay == Millis::min() ? kRetryDelay : outcome.delay);
+            return Verdict::dead(outcome.reason);
         case Action::kRelease:
         case Action::kPause:
         case Action::kBroken:

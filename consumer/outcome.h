@@ -1,6 +1,7 @@
 // What handling a message came to, before it is a verdict. A plain value.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "consumer/exit_map.h"
@@ -10,9 +11,8 @@ namespace telpher {
 
 struct Outcome {
     Action action = Action::kAck;
-    std::string reason = {};       ///< Why it failed: at most kReasonBytesMax, or it is cut.
-    Millis delay = Millis::min();  ///< Of a retry or failure; Millis::min(): the queue's backoff.
-    static constexpr std::size_t kReasonBytesMax = 4'096;
+    std::string reason = {};           ///< Why it failed.
+    std::optional<Millis> delay = {};  ///< Of a retry or failure; none: the queue's backoff.
 };
 
 /// kPause and kBroken are releases; what else they ask for is the caller's.

@@ -166,6 +166,7 @@ Result<RunResult> run(std::string_view name, const WorkerOptions& options,
                      .acked = counts.acked,
                      .nacked = counts.nacked,
                      .released = counts.released,
+                     .dead = counts.dead,
                      .ended = supervisor.ended()};
     if (supervisor.stop_signal() != 0) {
         result.ended = Code::kStopped;

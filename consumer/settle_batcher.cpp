@@ -12,12 +12,16 @@ bool joins(const frame::Run& run, std::uint64_t offset, std::uint64_t delivery) 
 
 }  // namespace
 
-Decision failed(const std::string& /*reason*/) { return {v1::Settle::VERDICT_NACK, 1'000}; }
+Decision failed(std::string reason) {
+    return {.verdict = v1::Settle::VERDICT_NACK, .backoff = true, .reason = std::move(reason)};
+}
 
 v1::Settle to_wire(const Decision& decision) {
     v1::Settle settle;
     settle.set_verdict(decision.verdict);
     settle.set_delay_ms(decision.delay_ms);
+    settle.set_backoff(decision.backoff);
+    settle.set_reason(decision.reason);
     return settle;
 }
 

@@ -25,11 +25,13 @@ namespace telpher::consumer {
 struct Decision {
     v1::Settle::Verdict verdict = v1::Settle::VERDICT_ACK;
     std::uint64_t delay_ms = 0;  ///< nack only
+    bool backoff = false;        ///< nack only: the queue's own delay instead
+    std::string reason = {};     ///< nack and dead
     auto operator<=>(const Decision&) const = default;
 };
 
-/// A failed handling, for `reason`.
-Decision failed(const std::string& reason);
+/// A failed handling, for `reason`; again after the queue's backoff.
+Decision failed(std::string reason);
 /// A SETTLE of that decision, without anything else.
 v1::Settle to_wire(const Decision& decision);
 

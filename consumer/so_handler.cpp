@@ -5,6 +5,8 @@
 #include <array>
 #include <vector>
 
+#include "proto/limits.h"
+
 namespace telpher {
 namespace {
 
@@ -13,7 +15,7 @@ constexpr std::array kActions{Action::kAck,  Action::kRetry,   Action::kFail,
                               Action::kDead, Action::kRelease, Action::kPause};
 
 void set_reason(void* context, const char* text, std::size_t bytes) {
-    static_cast<std::string*>(context)->assign(text, std::min(bytes, Outcome::kReasonBytesMax));
+    static_cast<std::string*>(context)->assign(text, std::min(bytes, limits::kReasonBytesMax));
 }
 
 std::string why_not(const std::string& path) {

@@ -95,6 +95,7 @@ void Supervisor::start(Worker& worker, Instant now) {
         error = std::strerror(number);
     } else {
         worker.table = std::move(*table);
+        for (const std::uint64_t offset : suspects_) worker.table->suspect(offset);
         return;
     }
     worker.pid = 0;
@@ -151,6 +152,7 @@ void Supervisor::take_over(Worker& worker, int wait_status, bool died, Instant n
     counts_.acked += counts.acked;
     counts_.nacked += counts.nacked;
     counts_.released += counts.released;
+    counts_.dead += counts.dead;
     const auto running = table.running();
     if (options_.reaps_all) {
         // Nobody but us can have reaped them, so these are still their numbers.
@@ -166,10 +168,24 @@ void Supervisor::take_over(Worker& worker, int wait_status, bool died, Instant n
         else
             table.blame(running.front().thread, Cause::kExit, static_cast<std::uint64_t>(WEXITSTATUS(wait_status)));
     }
+    const bool blamed =
+        std::any_of(running.begin(), running.end(), [](const auto& one) { return one.cause != Cause::kNone; });
+    if (died && options_.in_process && !worker.killed && running.size() > 1 && !blamed) {
+        for (const LeaseTable::Running& one : running) suspect(one.offset);
+    }
     pid_t pid = 0;
     if (const int error = launcher_.start(Task::kSettle, table, pid); error != 0)
         return note(std::string("cannot settle for a worker: ") + std::strerror(error));
     settlers_.push_back({pid, std::move(table), now + kSettleMax});
+}
+
+/// One of several that may have ended their process: whoever gets it next runs it alone.
+void Supervisor::suspect(std::uint64_t offset) {
+    suspects_.push_back(offset);
+    if (suspects_.size() > LeaseTable::kSuspects) suspects_.pop_front();
+    for (Worker& worker : workers_) {
+        if (worker.table) worker.table->suspect(offset);
+    }
 }
 
 void Supervisor::replace(Worker& worker, std::uint64_t verdicts, std::uint64_t begun, const std::string& how,

@@ -87,6 +87,7 @@ private:
     void reap(Instant now);
     void on_end(Worker& worker, int wait_status, Instant now);
     void take_over(Worker& worker, int wait_status, bool died, Instant now);
+    void suspect(std::uint64_t offset);
     void replace(Worker& worker, std::uint64_t verdicts, std::uint64_t begun, const std::string& how, Instant now);
     void on_signal(int number, Instant now);
     void roll(Instant now);
@@ -101,6 +102,7 @@ private:
     Launcher& launcher_;
     std::vector<Worker> workers_;
     std::vector<Settler> settlers_;
+    std::deque<std::uint64_t> suspects_;  // the latest, for workers to come
     LeaseTable::Counts counts_;
     bool stopping_ = false;
     unsigned signals_ = 0;

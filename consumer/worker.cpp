@@ -59,8 +59,10 @@ public:
         }
         Client client(globals.client_options());
         const auto ended = process_.run([&](const std::stop_token& stop) {
-            return open_queue(client, flags_.queue, {.options = {}, .create = false, .wait = flags_.wait_queue},
-                              globals, stop);
+            auto queue = open_queue(client, flags_.queue, {.options = {}, .create = false, .wait = flags_.wait_queue},
+                                    globals, stop);
+            if (queue) note_attempts(*queue);
+            return queue;
         });
         if (!ended && ended.error().code() == Code::kStopped) return command::kExitOk;
         if (!ended) return command::print_error(ended.error());
@@ -102,6 +104,7 @@ private:
                            .delivery = message.delivery(),
                            .headers = message.headers(),
                            .put_ms = message.put_ms(),
+                           .max_attempts = max_attempts_,
                            .worker = worker};
         if (flags_.command.limits.hard != kForever)
             input.deadline_ms = system_clock().wall().ms + flags_.command.limits.hard.count();
@@ -110,6 +113,11 @@ private:
         auto& stream = streams_[thread];
         if (stream == nullptr) stream = std::make_unique<StreamRunner>(flags_.command, stream_commands_);
         return stream->run(input, on_process);
+    }
+
+    void note_attempts(Queue& queue) {
+        const auto stats = queue.stats(command::kAnswerTimeout);
+        if (stats && stats->max_attempts > 0) max_attempts_ = stats->max_attempts;
     }
 
     /// A broken deployment must not burn the queue: hand everything back and leave.
@@ -147,7 +155,8 @@ private:
     RunningCommands stream_commands_;
     std::vector<std::unique_ptr<StreamRunner>> streams_;  // each by its own thread
     SoHandler library_;
-    std::mutex mutex_;  // guards broken_
+    std::optional<std::uint32_t> max_attempts_;  // set before the first message
+    std::mutex mutex_;                           // guards broken_
     std::optional<Error> broken_;
     WorkerProcess process_;  // last: its threads use the rest
 };

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,8 @@ v1::Settle::Verdict to_wire(Verdict::Kind kind) {
             return v1::Settle::VERDICT_ACK;
         case Verdict::Kind::kNack:
             return v1::Settle::VERDICT_NACK;
+        case Verdict::Kind::kDead:
+            return v1::Settle::VERDICT_DEAD;
         case Verdict::Kind::kRelease:
             break;
     }
@@ -40,7 +43,7 @@ v1::Settle::Verdict to_wire(Verdict::Kind kind) {
 /// Keeps the table, and holds threads back while they must not begin.
 class WorkerProcess::Hooks final : public PoolHooks {
 public:
-    explicit Hooks(WorkerProcess& of) : of_(of), marked_(of.options_.threads) {}
+    explicit Hooks(WorkerProcess& of) : of_(of), marked_(of.options_.threads), alone_(of.options_.threads) {}
 
     void thread_begins(unsigned thread) override {
         handler_thread = thread;
@@ -53,12 +56,23 @@ public:
     void before_next() override { (void)of_.gate_.pass(of_.token()); }
     bool begins(unsigned thread, const Message& message) override {
         // Others may have begun a pause or used up the memory while this thread waited for its message.
-        if (!of_.gate_.pass(of_.token()) || !of_.warden_.may_begin()) return false;
+        if (!of_.gate_.pass(of_.token())) return false;
+        if (of_.handling_.in_process()) {
+            alone_[thread] = of_.table_.suspects(message.id()) ? 1 : 0;
+            if (!of_.solo_.enter(alone_[thread] != 0, of_.token())) return false;
+            if (!of_.warden_.may_begin()) {
+                of_.solo_.leave(alone_[thread] != 0);
+                return false;
+            }
+        }
         of_.table_.begin(thread, message.id(), message.delivery(), system_clock().now());
         return true;
     }
     void decided(unsigned thread, const Verdict& verdict) override {
-        of_.table_.decide(thread, to_wire(verdict.kind), static_cast<std::uint64_t>(verdict.delay.count()));
+        std::optional<std::uint64_t> delay_ms;
+        if (verdict.delay) delay_ms = static_cast<std::uint64_t>(std::max(*verdict.delay, Millis(0)).count());
+        of_.table_.decide(thread, to_wire(verdict.kind), delay_ms);
+        if (of_.handling_.in_process()) of_.solo_.leave(alone_[thread] != 0);
     }
     void delivered(std::uint64_t first, std::uint32_t count, std::uint32_t delivery) override {
         of_.table_.delivered(first, count, delivery);
@@ -67,6 +81,7 @@ public:
 private:
     WorkerProcess& of_;
     std::vector<std::unique_ptr<MarkedThread>> marked_;  // each by its own thread
+    std::vector<char> alone_;                            // each by its own thread
 };
 
 WorkerProcess::WorkerProcess(const WorkOptions& options, LeaseTable& table, Handling& handling,

@@ -8,6 +8,7 @@
 
 #include "consumer/lease_table.h"
 #include "consumer/pause_gate.h"
+#include "consumer/solo.h"
 #include "consumer/warden.h"
 #include "telpher/client.h"
 
@@ -72,6 +73,7 @@ private:
     Handling& handling_;
     const std::function<void(const std::string&)> note_;
     PauseGate gate_;
+    Solo solo_;  // of handlers in this process
     Warden warden_;
     std::optional<Queue> queue_;
 };

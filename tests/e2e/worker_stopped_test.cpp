@@ -136,6 +136,33 @@ TEST_F(WorkerStopped, a_command_that_cannot_be_executed_burns_nothing) {
     EXPECT_EQ(queue.stats()->nacked, 0U);
 }
 
+TEST_F(WorkerStopped, how_a_command_ends_is_the_verdict) {
+    QueueOptions options;
+    options.max_attempts = 3;
+    options.backoff = Millis(10);
+    Queue queue = make_queue(options);
+    put(queue, {"0", "65", "100", "75", "1", "42", "43"});
+    ASSERT_TRUE(queue.seal().has_value());
+    Process& worker =
+        run_script({"-T", "2", "--exit-map", "42=dead,43=ack"},
+                   "read -r x; log $x $TELPHER_ATTEMPT/$TELPHER_MAX_ATTEMPTS; echo because $x >&2; exit $x");
+    expect_exit(worker, 3);
+    std::multimap<std::string, std::string> tries;
+    for (const Line& line : lines()) tries.emplace(line.at(0), line.at(1));
+    for (const char* once : {"0", "65", "100", "42", "43"}) EXPECT_EQ(tries.count(once), 1U) << once;
+    for (const char* again : {"75", "1"}) EXPECT_EQ(tries.count(again), 3U) << again;
+    EXPECT_EQ(tries.find("0")->second, "1/3");
+    const auto dead = queue.peek(100, 0, Millis(10'000), Peeked::State::kDead);
+    ASSERT_TRUE(dead.has_value());
+    std::map<std::string, std::string> reasons;
+    for (const Peeked& letter : *dead) reasons[letter.body] = letter.reason;
+    EXPECT_EQ(reasons, (std::map<std::string, std::string>{{"65", "exit 65: because 65"},
+                                                           {"100", "exit 100: because 100"},
+                                                           {"75", "exit 75: because 75"},
+                                                           {"1", "exit 1: because 1"},
+                                                           {"42", "exit 42: because 42"}}));
+}
+
 TEST_F(WorkerStopped, a_stream_gets_all_of_its_thread) {
     Queue queue = make_queue();
     put(queue, std::vector<std::string>(200, "work"));

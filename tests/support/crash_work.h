@@ -36,11 +36,13 @@ inline void eat_memory() {
     std::abort();
 }
 
-/// "segv", "abort", "rss", "hang": at the first attempt; "work": a few milliseconds.
+/// "segv", "abort", "kill", "exit", "rss", "hang": at the first attempt; "work": a few milliseconds.
 inline void do_work(std::string_view body, std::uint64_t id, std::uint32_t attempt) {
     if (attempt == 1) {
         if (body == "segv") *reinterpret_cast<volatile int*>(std::uintptr_t{8}) = 1;
         if (body == "abort") std::abort();
+        if (body == "kill") ::kill(::getpid(), SIGKILL);
+        if (body == "exit") ::_exit(9);
         if (body == "rss") eat_memory();
         while (body == "hang") ::pause();
     }

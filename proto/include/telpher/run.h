@@ -43,7 +43,7 @@ struct WorkerOptions {
 /// lease time are kept while handlers run. If the calling process dies, the workers drain.
 ///
 /// Returns what all processes did, or why one failed for good (kUnreachable, kNotFound, kLost, ...; kUsage also for
-/// options out of range). An exception from the handler is a nack with 1 s delay.
+/// options out of range). An exception from the handler is a nack with its text as the reason.
 TELPHER_API Result<RunResult> run(std::string_view name, const WorkerOptions& options,
                                   const std::function<Verdict(Message&)>& handler);
 

@@ -38,7 +38,8 @@ TEST(CommandRunner, TheReasonIsHowItEndedAndTheLastOfStderr) {
               "exit 65: first\nno such account");
     EXPECT_EQ(Shell("kill -SEGV $$").run().reason, "crashed: SIGSEGV");
     const Outcome chatty = Shell("head -c 1000000 /dev/zero | tr '\\0' x >&2; echo last >&2; exit 4").run();
-    EXPECT_EQ(chatty.reason.size(), 4'096 + std::string("exit 4: ").size());
+    EXPECT_EQ(chatty.reason.size(), 4'096U);
+    EXPECT_TRUE(chatty.reason.starts_with("exit 4: xx"));
     EXPECT_TRUE(chatty.reason.ends_with("xlast"));
 }
 

@@ -12,7 +12,7 @@ TEST(ParseVerdict, ReadsWhatIsDocumented) {
     const Outcome retry = *parse_verdict(R"({"id":7,"verdict":"retry","reason":"busy","delay_ms":250})", 7);
     EXPECT_EQ(retry.action, Action::kRetry);
     EXPECT_EQ(retry.reason, "busy");
-    EXPECT_EQ(retry.delay, Millis(250));
+    EXPECT_EQ(retry.delay, std::optional(Millis(250)));
     for (const char* text :
          {"", "ack", "[]", R"({"verdict":"ack"})", R"({"id":8,"verdict":"ack"})", R"({"id":"7","verdict":"ack"})",
           R"({"id":7})", R"({"id":7,"verdict":"broken"})", R"({"id":7,"verdict":1})"}) {

@@ -33,7 +33,7 @@ TEST(LeaseTable, TheOtherSideSeesWhatIsHandledAndWhatWasDecided) {
     ASSERT_EQ(decided.size(), 1U);
     EXPECT_EQ(decided[0].offset, 10U);
     EXPECT_EQ(decided[0].verdict, Settle::VERDICT_NACK);
-    EXPECT_EQ(decided[0].delay_ms, 50U);
+    EXPECT_EQ(decided[0].delay_ms, std::optional<std::uint64_t>(50));
     EXPECT_EQ(other.begun(), 2U);
     EXPECT_EQ(other.counts().nacked, 1U);
 }
@@ -54,7 +54,7 @@ TEST(LeaseTable, TheLatestVerdictsAreKept) {
     LeaseTable table = *LeaseTable::create(1);
     for (std::uint64_t i = 0; i < LeaseTable::kVerdicts + 10; ++i) {
         table.begin(0, i, 1, Instant{});
-        table.decide(0, Settle::VERDICT_ACK, 0);
+        table.decide(0, Settle::VERDICT_ACK);
     }
     EXPECT_EQ(table.decided().size(), LeaseTable::kVerdicts);
     EXPECT_EQ(table.counts().acked, LeaseTable::kVerdicts + 10);
@@ -69,7 +69,7 @@ TEST(Estate, VerdictsBlameAndWhatIsHandedBack) {
     LeaseTable table = *LeaseTable::create(2);
     table.delivered(0, 6, 2);
     table.begin(0, 1, 2, Instant{});
-    table.decide(0, Settle::VERDICT_ACK, 0);
+    table.decide(0, Settle::VERDICT_ACK);
     table.begin(0, 2, 2, Instant{});
     table.begin(1, 4, 2, Instant{});
     table.blame(1, Cause::kSignal, SIGSEGV);
