@@ -25,6 +25,9 @@ class Connections {
 public:
     explicit Connections(ConnectionLimits limits) : limits_(limits) {}
 
+    /// Other limits from now on. Connections there are stay, even if they are more than may come.
+    void limit(std::size_t connections_max, Duration hello_timeout);
+
     /// Monitor events.
     void accepted(int fd, Instant now);
     void disconnected(int fd);
@@ -72,7 +75,7 @@ private:
     void forget_peer(PeerId peer);
     [[nodiscard]] bool sends_unseen(int fd, Connection& connection) const;
 
-    const ConnectionLimits limits_;
+    ConnectionLimits limits_;
     std::unordered_map<int, Connection> by_fd_;
     std::unordered_map<PeerId, int> peers_;
     std::unordered_set<PeerId>

@@ -1,60 +1,45 @@
 #include "broker/daemon.h"
 
+#include <fmt/format.h>
 #include <poll.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <zmq.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <thread>
+#include <utility>
 
-#include "broker/listen_address.h"
+#include "broker/config.h"
+#include "broker/descriptors.h"
 #include "broker/log/dir_lock.h"
+#include "broker/reload.h"
 #include "broker/zap.h"
 #include "proto/base/random.h"
+#include "proto/service/log_line.h"
+#include "proto/service/notify.h"
+#include "proto/service/watchdog.h"
 #include "proto/version.h"
 
 namespace telpher::broker {
 namespace {
 
-constexpr rlim_t kDescriptorsWanted = 65'536;
+using service::log_line;
+using std::chrono::milliseconds;
 
-Result<void> raise_descriptors(std::size_t connections_max) {
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    const rlim_t wanted = std::max<rlim_t>(kDescriptorsWanted, connections_max + limits::kDescriptorReserve);
-    limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, wanted));
-    setrlimit(RLIMIT_NOFILE, &limit);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur >= connections_max + limits::kDescriptorReserve) return {};
-    return fail(Code::kConfig, "at most " + std::to_string(limit.rlim_cur) + " descriptors are allowed, but " +
-                                   std::to_string(connections_max) + " connections need " +
-                                   std::to_string(connections_max + limits::kDescriptorReserve) +
-                                   ": raise the hard limit (ulimit -Hn, LimitNOFILE=) or lower --connections-max");
-}
-
-Result<void> check_sizes(const DaemonOptions& options) {
-    if (options.message_bytes < 1024 || options.message_bytes > limits::kMessageBytesMax) {
-        return fail(Code::kConfig, "--message-size is 1KiB to 16MiB");
-    }
-    // A segment holds its snapshot, one body and what a step may write beside it.
-    const std::uint64_t segment_bytes_min = 8 * limits::kMiB + 2 * options.message_bytes;
-    if (options.segment_bytes < segment_bytes_min || options.segment_bytes > 1024 * limits::kMiB) {
-        return fail(Code::kConfig, "--segment-bytes is " + std::to_string(segment_bytes_min) + " to 1GiB here");
-    }
-    if (options.session_lease_ms < 2 * options.heartbeat_ms) {
-        return fail(Code::kConfig, "--session-lease-ms must be at least twice --heartbeat-ms");
-    }
-    return {};
-}
+constexpr auto kTickEvery = std::chrono::seconds(1);       // of the main thread: status, lost log lines
+constexpr auto kReplayTells = std::chrono::seconds(1);     // how often a replay says how far it is
+constexpr auto kReplayExtends = std::chrono::seconds(30);  // what it asks for each time
+constexpr std::uint64_t kRecordsPerLook = 1024;            // of a replay, at the clock
+constexpr auto kLogEndsWithin = milliseconds(2000);
 
 Result<void> prepare_dir(const std::string& dir) {
     std::error_code error;
@@ -97,14 +82,20 @@ public:
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto written = ::write(failed_, &one, sizeof one);
     }
-    /// Waits for a signal to stop (its number) or a failure (0).
-    [[nodiscard]] int wait() const {
+    enum class Event : std::uint8_t { kTick, kStop, kReload, kFailed };
+    /// Waits for one of them, at most until `until` (kTick).
+    [[nodiscard]] Event wait(Instant until) const {
         for (;;) {
             std::array<pollfd, 2> polled{pollfd{signals_, POLLIN, 0}, pollfd{failed_, POLLIN, 0}};
-            if (::poll(polled.data(), polled.size(), -1) < 0) continue;
-            if (polled[1].revents != 0) return 0;
+            const auto left = std::chrono::ceil<milliseconds>(until - system_clock().now()).count();
+            const int ready =
+                ::poll(polled.data(), polled.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
+            if (ready < 0) continue;
+            if (ready == 0) return Event::kTick;
+            if (polled[1].revents != 0) return Event::kFailed;
             const int signal = next_signal();
-            if (signal == SIGTERM || signal == SIGINT) return signal;
+            if (signal == SIGTERM || signal == SIGINT) return Event::kStop;
+            if (signal == SIGHUP) return Event::kReload;
         }
     }
     [[nodiscard]] int next_signal() const {
@@ -118,7 +109,6 @@ private:
 };
 
 ShardThread::Settings settings_of(const DaemonOptions& options) {
-    using std::chrono::milliseconds;
     ShardThread::Settings settings;
     settings.shard.data_dir = options.data_dir;
     settings.shard.message_bytes_max = options.message_bytes;
@@ -128,6 +118,7 @@ ShardThread::Settings settings_of(const DaemonOptions& options) {
     settings.shard.restart_hold = milliseconds(options.restart_hold_ms);
     settings.shard.cache_bytes_max = options.cache_bytes;
     settings.shard.disk_reserve_bytes = options.disk_reserve_bytes;
+    settings.shard.queue_defaults = options.queue_defaults;
     settings.log.dir = options.data_dir + "/shard-0";
     settings.log.segment_bytes = options.segment_bytes;
     settings.log.salt_seed = system_entropy();
@@ -150,15 +141,65 @@ struct Zmq {
     }
 };
 
-/// A second signal, or a drain that hangs, ends the process at once: everything confirmed is durable already.
+/// A second signal to stop, or a drain that hangs, ends the process at once: everything confirmed is durable already.
 void watch_for_second_signal(const Events& events) {
     std::thread([&events] {
-        static_cast<void>(events.next_signal());
+        while (events.next_signal() == SIGHUP) {
+        }
         ::_exit(1);
     }).detach();
 }
 
-Result<int> serve(const DaemonOptions& options, const Events& events) {
+/// Tells the service manager how far the replay is, and that it takes longer.
+std::function<void()> replay_teller() {
+    return [records = std::uint64_t{0}, told = system_clock().now()]() mutable {
+        if (++records % kRecordsPerLook != 0) return;
+        const Instant now = system_clock().now();
+        if (now - told < kReplayTells) return;
+        told = now;
+        service::notify_status("replaying: " + std::to_string(records) + " records");
+        service::notify_extend(kReplayExtends);
+    };
+}
+
+std::string ready_status(const ShardThread::Pulse& pulse) {
+    return "ready: " + std::to_string(pulse.queues) + " queues, " + std::to_string(pulse.connections) + " clients";
+}
+
+/// Serves until a signal to stop, or the log's failure: what the main thread does meanwhile.
+Events::Event attend(const Invocation& invocation, Configuration& running, const Events& events, ShardThread& shard) {
+    service::Watchdog watchdog(service::watchdog_interval(), system_clock().now(), shard.pulse().rounds);
+    std::string status = ready_status(shard.pulse());
+    service::notify_ready(status);
+    for (;;) {
+        const Instant now = system_clock().now();
+        const Events::Event event = events.wait(std::min(now + kTickEvery, watchdog.ask_at(now)));
+        if (event == Events::Event::kStop || event == Events::Event::kFailed) return event;
+        if (event == Events::Event::kReload) {
+            service::notify_reloading();
+            reload(invocation, running, shard);
+            service::notify_ready(status);
+        }
+        const ShardThread::Pulse pulse = shard.pulse();
+        if (watchdog.due(system_clock().now(), pulse.rounds)) service::notify_watchdog();
+        if (std::exchange(status, ready_status(pulse)) != status) service::notify_status(status);
+        service::report_dropped_log_lines();
+    }
+}
+
+void tell_ready(const DaemonOptions& options, const ShardThread& shard) {
+    std::string where;
+    for (const std::string& endpoint : shard.endpoints()) where += " " + endpoint;
+    log_line(spdlog::level::info, "ready",
+             fmt::format("ready: {} queues, {} messages, start {} of {}", shard.pulse().queues,
+                         shard.shard().recovered_messages(), shard.shard().boot(), options.data_dir));
+    std::printf("telpherd: ready%s\n", where.c_str());
+    if (options.dev) std::printf("export TELPHER_SERVER=%s\n", shard.endpoints().front().c_str());
+    std::fflush(stdout);
+}
+
+Result<int> serve(const Invocation& invocation, Configuration& running, const Events& events) {
+    const DaemonOptions& options = running.options;
     if (auto done = prepare_dir(options.data_dir); !done) return fail(done.error());
     auto lock = log::DirLock::take(options.data_dir);
     if (!lock) return fail(lock.error());
@@ -167,20 +208,19 @@ Result<int> serve(const DaemonOptions& options, const Events& events) {
     auto zmq = std::make_unique<Zmq>();
     if (auto done = zmq->zap.start(); !done) return fail(done.error());
     ShardThread shard(zmq->context, log::posix_file_system(), system_clock(), [&events] { events.tell_failed(); });
-    if (auto done = shard.start(settings_of(options)); !done) return fail(done.error());
-    std::string where;
-    for (const std::string& endpoint : shard.endpoints()) where += " " + endpoint;
-    spdlog::info("ready: {} queues, {} messages, start {} of {}", shard.shard().queue_count(),
-                 shard.shard().recovered_messages(), shard.shard().boot(), options.data_dir);
-    std::printf("telpherd: ready%s\n", where.c_str());
-    if (options.dev) std::printf("export TELPHER_SERVER=%s\n", shard.endpoints().front().c_str());
-    std::fflush(stdout);
-    const int signal = events.wait();
-    spdlog::info("{}", signal == 0 ? "the log failed: stopping" : "draining; a second signal stops now");
+    service::notify_status("replaying");
+    ShardThread::Settings settings = settings_of(options);
+    settings.on_replayed = replay_teller();
+    if (auto done = shard.start(std::move(settings)); !done) return fail(done.error());
+    tell_ready(options, shard);
+    const bool failed = attend(invocation, running, events, shard) == Events::Event::kFailed;
+    service::notify_stopping("draining");
+    log_line(failed ? spdlog::level::err : spdlog::level::info, failed ? "log.failed" : "draining",
+             failed ? "the log failed: stopping" : "draining; a second signal stops now");
     watch_for_second_signal(events);
     auto stopped = shard.stop();
     if (!stopped) return fail(stopped.error());
-    spdlog::info("stopped");
+    log_line(spdlog::level::info, "stopped", "stopped");
     return 0;
 }
 
@@ -217,33 +257,28 @@ int exit_status(Code code) {
     }
 }
 
-int run_daemon(DaemonOptions options) {
-    spdlog::set_default_logger(
-        std::make_shared<spdlog::logger>("telpherd", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
-    spdlog::set_level(spdlog::level::from_str(options.log_level));
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n %v");
-    const Events events;
+int run_daemon(const Invocation& invocation) {
+    Configuration running = configure(invocation);
+    if (!running.resolved.ok()) return print_problems(running.resolved.problems);
+    DaemonOptions& options = running.options;
+    const Events events;  // before any thread, the log's too
+    service::start_logging("telpherd", options.log_format, service::log_level(options.log_level));
     const auto prepared = [&]() -> Result<void> {
         if (options.dev) {
             auto dir = make_dev_dir();
             if (!dir) return fail(dir.error());
             options.data_dir = *dir;
-            if (options.listen.empty()) options.listen = {"ipc://" + *dir + "/telpher.sock"};
+            const auto listen = config::find(daemon_table().settings(), "listen.client");
+            const bool given = running.resolved.values[*listen].origin.kind != config::Origin::Kind::kDefault;
+            if (!given) options.listen = {"ipc://" + *dir + "/telpher.sock"};
         }
-        if (options.listen.empty()) options.listen = {"ipc:///run/telpher/telpher.sock"};
-        for (std::string& endpoint : options.listen) {
-            auto checked = check_listen_address(endpoint, options.insecure);
-            if (!checked) return fail(checked.error());
-            endpoint = *checked;
-        }
-        if (auto sizes = check_sizes(options); !sizes) return sizes;
         return raise_descriptors(options.connections_max);
     }();
-    Result<int> served = prepared ? serve(options, events) : fail(prepared.error());
+    Result<int> served = prepared ? serve(invocation, running, events) : fail(prepared.error());
     remove_dev_dir(options);
-    if (!served) spdlog::error("{}", served.error().message());
-    spdlog::shutdown();
-    std::fflush(nullptr);
+    if (!served) log_line(spdlog::level::err, "failed", served.error().message());
+    service::stop_logging(kLogEndsWithin);
+    std::fflush(stdout);
     // Everything confirmed is durable; libzmq's tear-down has races we need not meet.
     ::_exit(served ? *served : exit_status(served.error().code()));
 }

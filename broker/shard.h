@@ -31,6 +31,8 @@ public:
         std::function<std::uint64_t()> entropy;
         /// Makes the loader for this log's reader.
         std::function<std::unique_ptr<BodyLoader>(log::Reader&)> make_loader;
+        /// Called for each record that open() replays, if there is one.
+        std::function<void()> on_replayed{};
     };
 
     /// Opens the log and replays it. Errors: those of Log::open().
@@ -41,6 +43,9 @@ public:
     std::size_t do_work(Instant now);
     /// When do_work() has something to do even if nothing happens.
     [[nodiscard]] Instant next_timer() const;
+
+    /// Goes on with other settings; queues that are there keep their options.
+    void change(const LiveSettings& live);
 
     /// Takes no more puts and hands out no more messages; tells clients to come back later.
     void drain();
