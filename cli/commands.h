@@ -12,5 +12,6 @@ void add_dead_commands(command::Program& program);     ///< dead ls|peek|redrive
 void add_end_commands(command::Program& program);      ///< join, and seal and reopen, also of `queue` (add that first)
 void add_status_command(command::Program& program);    ///< status
 void add_bench_command(command::Program& program);     ///< bench
+void add_completion_command(command::Program& program);  ///< completion
 
 }  // namespace telpher::cli

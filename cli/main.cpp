@@ -9,5 +9,6 @@ int main(int argc, char** argv) {
     telpher::cli::add_end_commands(program);
     telpher::cli::add_status_command(program);
     telpher::cli::add_bench_command(program);
+    telpher::cli::add_completion_command(program);
     return program.main(argc, argv);
 }

@@ -22,6 +22,10 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE "${TELPHER_PACKAGE_REVISION}")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
+# Each package has a summary of its own: with the default here CPack adds none.
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${CMAKE_PROJECT_NAME} built using CMake")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 
@@ -50,14 +54,13 @@ function(telpher_package component name)
     execute_process(COMMAND gzip -9nf "${doc}/changelog.Debian" COMMAND_ERROR_IS_FATAL ANY)
     install(FILES "${doc}/changelog.Debian.gz" "${_packages}/copyright"
         DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/${name}" COMPONENT ${component})
-    if(EXISTS "${_packages}/${component}/lintian-overrides")
-        install(FILES "${_packages}/${component}/lintian-overrides" RENAME "${name}"
-            DESTINATION "${CMAKE_INSTALL_DATADIR}/lintian/overrides" COMPONENT ${component})
-    endif()
+    # What lintian warns of, and why it is so.
+    install(FILES "${_packages}/lintian/${name}" DESTINATION "${CMAKE_INSTALL_DATADIR}/lintian/overrides"
+        COMPONENT ${component})
 endfunction()
 
-set(_about "Telpher is the bounded queue between producer and consumer processes, on one host or many: durable,\n\
-crash-safe and distributed. A full queue makes producers wait; work of a consumer that dies returns.\n.\n")
+set(_about "Telpher is the bounded queue between producer and consumer processes, on\none host or many: durable, \
+crash-safe and distributed. A full queue makes\nproducers wait; the work of a consumer that dies returns.\n.\n")
 set(_sysusers "systemd | systemd-standalone-sysusers | systemd-sysusers")
 
 telpher_package(broker telpher-broker SECTION net
@@ -68,12 +71,12 @@ telpher_package(broker telpher-broker SECTION net
     CONTROL conffiles postinst prerm postrm)
 telpher_package(tools telpher-tools SECTION net
     SUMMARY "bounded durable queues between processes - command line and producer"
-    TEXT "${_about}This package holds telpher, the command for people and scripts, and the producer daemon."
+    TEXT "${_about}This package holds telpher, the command for people and scripts, and the\nproducer daemon."
     DEPENDS "${_sysusers}"
     CONTROL postinst prerm postrm)
 telpher_package(worker telpher-worker SECTION net
     SUMMARY "bounded durable queues between processes - consumer"
-    TEXT "${_about}This package holds the consumer daemon, which runs a command for every message, and its units."
+    TEXT "${_about}This package holds the consumer daemon, which runs a command for every\nmessage, and its units."
     DEPENDS "telpher-tools (= ${_version})" procps
     CONTROL postinst prerm postrm)
 telpher_package(runtime libtelpher0 SECTION libs
@@ -82,10 +85,8 @@ telpher_package(runtime libtelpher0 SECTION libs
     CONTROL triggers)
 telpher_package(dev libtelpher-dev SECTION libdevel
     SUMMARY "bounded durable queues between processes - C++ headers"
-    TEXT "${_about}This package holds the headers, the CMake package and the pkg-config file."
+    TEXT "${_about}This package holds the headers, the CMake package and the pkg-config\nfile."
     DEPENDS "libtelpher0 (= ${_version})" libexpected-dev)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_GENERATE_SHLIBS ON)
-set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 set(CPACK_DEBIAN_DEV_PACKAGE_SHLIBDEPS OFF)
 
 include(CPack)

@@ -3,6 +3,9 @@
 
 set(_source "${PROJECT_SOURCE_DIR}/deploy/systemd")
 set(_config "${CMAKE_INSTALL_SYSCONFDIR}/telpher")
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+    set(_config "${CMAKE_INSTALL_FULL_SYSCONFDIR}/telpher") # /etc, and not /usr/etc
+endif()
 
 # telpher_unit(NAME COMPONENT): NAME.in with the paths of this installation, or NAME as it is.
 function(telpher_unit name component)
