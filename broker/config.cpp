@@ -24,11 +24,13 @@ constexpr auto kLeaseMaxMs =
 void add_places(Table& table) {
     table.add({.path = "data_dir",
                .flag = "--data-dir",
+               .value_name = "DIR",
                .help = "Where the log lies; one daemon at a time (a lock guards it)."},
               &DaemonOptions::data_dir);
     table.add({.path = "listen.client",
                .flag = "--listen",
                .kind = Kind::kList,
+               .value_name = "URL",
                .help = "Where clients connect: tcp://ADDRESS:PORT (* = any free port) or ipc:///PATH; the flag may be "
                        "given again."},
               &DaemonOptions::listen);
@@ -88,6 +90,7 @@ void add_queue_defaults(Table& table) {
     table.add_choice<decltype(queue(&queue::Options::on_full)), queue::OnFull>(
         {.path = "defaults.queue.on_full",
          .flag = "--default-on-full",
+         .value_name = "POLICY",
          .reloadable = true,
          .help = "What a put to a full new queue does."},
         queue(&queue::Options::on_full),
@@ -97,6 +100,7 @@ void add_queue_defaults(Table& table) {
     table.add_choice<decltype(queue(&queue::Options::durability)), queue::Durability>(
         {.path = "defaults.queue.durability",
          .flag = "--default-durability",
+         .value_name = "D",
          .reloadable = true,
          .help = "When a put to a new queue is confirmed: after fdatasync, after write(2), or in memory."},
         queue(&queue::Options::durability),
@@ -158,6 +162,7 @@ void add_log(Table& table) {
                .flag = "--log-level",
                .kind = Kind::kChoice,
                .choices = {"trace", "debug", "info", "warn", "error"},
+               .value_name = "LEVEL",
                .reloadable = true,
                .help = "The least that is logged."},
               &DaemonOptions::log_level);
@@ -165,6 +170,7 @@ void add_log(Table& table) {
     table.add_choice<LogFormat DaemonOptions::*, LogFormat>(
         {.path = "log.format",
          .flag = "--log-format",
+         .value_name = "FORMAT",
          .help = "How lines are written. auto: with fields into the journal if stderr leads there, text on a "
                  "terminal, else JSON, one object a line."},
         &DaemonOptions::log_format,

@@ -22,6 +22,7 @@
 #include "broker/descriptors.h"
 #include "broker/log/dir_lock.h"
 #include "broker/reload.h"
+#include "broker/replay_progress.h"
 #include "broker/zap.h"
 #include "proto/base/random.h"
 #include "proto/service/log_line.h"
@@ -36,9 +37,7 @@ using service::log_line;
 using std::chrono::milliseconds;
 
 constexpr auto kTickEvery = std::chrono::seconds(1);       // of the main thread: status, lost log lines
-constexpr auto kReplayTells = std::chrono::seconds(1);     // how often a replay says how far it is
-constexpr auto kReplayExtends = std::chrono::seconds(30);  // what it asks for each time
-constexpr std::uint64_t kRecordsPerLook = 1024;            // of a replay, at the clock
+constexpr auto kReplayExtends = std::chrono::seconds(30);  // what a replay asks for once a second
 constexpr auto kLogEndsWithin = milliseconds(2000);
 
 Result<void> prepare_dir(const std::string& dir) {
@@ -150,16 +149,13 @@ void watch_for_second_signal(const Events& events) {
     }).detach();
 }
 
-/// Tells the service manager how far the replay is, and that it takes longer.
+/// The manager is told that a replay takes longer only as long as it goes on.
 std::function<void()> replay_teller() {
-    return [records = std::uint64_t{0}, told = system_clock().now()]() mutable {
-        if (++records % kRecordsPerLook != 0) return;
-        const Instant now = system_clock().now();
-        if (now - told < kReplayTells) return;
-        told = now;
+    const auto tell = [](std::uint64_t records) {
         service::notify_status("replaying: " + std::to_string(records) + " records");
         service::notify_extend(kReplayExtends);
     };
+    return [progress = ReplayProgress(system_clock(), tell)]() mutable { progress.record(); };
 }
 
 std::string ready_status(const ShardThread::Pulse& pulse) {

@@ -192,6 +192,7 @@ std::string format_range(const Setting& setting) {
 }
 
 std::string_view placeholder(const Setting& setting) {
+    if (!setting.value_name.empty()) return setting.value_name;
     switch (setting.kind) {
         case Kind::kSwitch:
             return "";

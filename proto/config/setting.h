@@ -38,10 +38,11 @@ struct Setting {
     std::uint64_t min = 0;  ///< Of numbers; in ms for durations.
     std::uint64_t max = UINT64_MAX;
     std::vector<std::string> choices{};
-    bool flag_in_ms = false;  ///< The flag of this duration takes a bare number of milliseconds.
-    bool reloadable = false;  ///< A reload applies it; else it needs a restart.
-    std::string help{};       ///< Whole sentences.
-    Value fallback{};         ///< Without a word of it anywhere.
+    std::string value_name{};  ///< Stands for the value in usages; empty: that of its kind.
+    bool flag_in_ms = false;   ///< The flag of this duration takes a bare number of milliseconds.
+    bool reloadable = false;   ///< A reload applies it; else it needs a restart.
+    std::string help{};        ///< Whole sentences.
+    Value fallback{};          ///< Without a word of it anywhere.
 
     /// The key alone: "message_size".
     [[nodiscard]] std::string_view key() const;

@@ -83,7 +83,7 @@ TEST_F(ShardHung, the_watchdog_is_fed_only_while_the_shard_goes_round) {
     EXPECT_TRUE(broker.terminate()->ok());
 }
 
-TEST_F(ShardHung, not_the_manager_is_told_each_step_of_a_life) {
+TEST_F(ShardHung, before_that_the_manager_is_told_each_step_of_a_life) {
     Broker broker(watched(60s));
     EXPECT_EQ(manager_.next(kWithin), "STATUS=replaying");
     const auto ready = manager_.next(kWithin);
