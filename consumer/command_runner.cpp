@@ -1,147 +1,110 @@
 #include "consumer/command_runner.h"
 
-#include <spawn.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <optional>
 
-#include "consumer/supervisor.h"
-#include "proto/command/output.h"
+#include "consumer/lease_table.h"
+#include "proto/command/exit.h"
+#include "proto/limits.h"
 
 namespace telpher {
 namespace {
 
-constexpr int kCannotExecute = 126;
-constexpr int kNotFound = 127;
+using consumer::Cause;
+using consumer::reason_of;
 
-/// The body as a file in memory: a command that reads late, in parts or not at all can never block us, as a pipe would.
-class BodyFile {
-public:
-    explicit BodyFile(std::string_view body) : fd_(::memfd_create("telpher-body", MFD_CLOEXEC)) {
-        if (fd_ < 0) return;
-        ok_ = command::write_all(fd_, body) && ::lseek(fd_, 0, SEEK_SET) == 0;
-    }
-    ~BodyFile() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    BodyFile(const BodyFile&) = delete;
-    BodyFile& operator=(const BodyFile&) = delete;
-    [[nodiscard]] bool ok() const { return ok_; }
-    [[nodiscard]] int fd() const { return fd_; }
-
-private:
-    int fd_;
-    bool ok_ = false;
-};
-
-/// Our environment without what is ours, and the variables of this message.
-class Environment {
-public:
-    explicit Environment(const CommandInput& input) {
-        add("TELPHER_QUEUE", input.queue);
-        add("TELPHER_ID", std::to_string(input.id));
-        add("TELPHER_ATTEMPT", std::to_string(input.attempt));
-        add("TELPHER_DELIVERY", std::to_string(input.delivery));
-        add("TELPHER_KEY", input.key);
-        for (char** variable = environ; *variable != nullptr; ++variable) {
-            if (!replaces(*variable)) pointers_.push_back(*variable);
-        }
-        for (std::string& own : own_) pointers_.push_back(own.data());
-        pointers_.push_back(nullptr);
-    }
-    [[nodiscard]] char** data() { return pointers_.data(); }
-
-private:
-    void add(std::string_view name, std::string_view value) {
-        own_[count_++] = std::string(name) + "=" + std::string(value);
-    }
-    [[nodiscard]] bool replaces(std::string_view variable) const {
-        const std::string_view name = variable.substr(0, variable.find('=') + 1);
-        if (name == std::string(kSupervisorVariable) + "=") return true;  // a telpher in the command is not our child
-        return std::any_of(own_.begin(), own_.end(), [&](const std::string& own) { return own.starts_with(name); });
-    }
-
-    std::array<std::string, 5> own_;
-    std::size_t count_ = 0;
-    std::vector<char*> pointers_;
-};
-
-/// A process group of its own, so that Ctrl-C reaches only the supervisor; nothing blocked, nothing ignored.
-struct Attributes {
-    Attributes() {
-        posix_spawnattr_init(&value);
-        sigset_t none, all;
-        sigemptyset(&none);
-        sigfillset(&all);
-        posix_spawnattr_setsigmask(&value, &none);
-        posix_spawnattr_setsigdefault(&value, &all);
-        posix_spawnattr_setpgroup(&value, 0);
-        posix_spawnattr_setflags(&value, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    }
-    ~Attributes() { posix_spawnattr_destroy(&value); }
-    Attributes(const Attributes&) = delete;
-    Attributes& operator=(const Attributes&) = delete;
-    posix_spawnattr_t value{};
-};
-
-/// 0 or the errno of posix_spawn.
-int spawn(pid_t& pid, const std::vector<std::string>& command, int stdin_fd, char** environment) {
-    std::vector<char*> arguments;
-    for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    const Attributes attributes;
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, stdin_fd, STDIN_FILENO);
-    const int error = posix_spawnp(&pid, arguments[0], &files, &attributes.value, arguments.data(), environment);
-    posix_spawn_file_actions_destroy(&files);
-    return error;
+std::string with_tail(std::string reason, const std::string& tail) {
+    if (tail.empty()) return reason;
+    reason += ": ";
+    const std::size_t room = limits::kReasonBytesMax - reason.size();
+    return reason + tail.substr(tail.size() - std::min(tail.size(), room));
 }
-
-bool is_of_machine(int error) { return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE; }
 
 }  // namespace
 
-Result<int> CommandRunner::run(const CommandInput& input) {
-    const BodyFile body(input.body);
-    if (!body.ok()) return fail(Code::kIo, std::string("memfd: ") + std::strerror(errno));
-    Environment environment(input);
-    pid_t pid = 0;
-    {
-        // Under the lock, so that kill_all() sees every command that was started.
-        const std::lock_guard lock(mutex_);
-        if (const int error = spawn(pid, command_, body.fd(), environment.data()); error != 0) {
-            return fail(is_of_machine(error) ? Code::kIo : Code::kConfig, command_[0] + ": " + std::strerror(error));
+Outcome outcome_of(const CommandEnd& end, const CommandOptions& options, const std::string& tail) {
+    const auto number = static_cast<std::uint64_t>(end.number);
+    switch (end.why) {
+        case CommandEnd::Why::kSignal:
+            return {Action::kFail, with_tail(reason_of(Cause::kSignal, number), tail)};
+        case CommandEnd::Why::kTimeLimit: {
+            const Millis limit = std::min(options.limits.soft, options.limits.hard);
+            return {Action::kFail,
+                    with_tail(reason_of(Cause::kTimeLimit, static_cast<std::uint64_t>(limit.count())), tail)};
         }
-        running_.insert(pid);
+        case CommandEnd::Why::kRssLimit:
+            return {Action::kFail, with_tail(reason_of(Cause::kRssLimit, options.limits.rss_max), tail)};
+        case CommandEnd::Why::kExit:
+            break;
     }
-    int status = 0;
-    siginfo_t ended{};
-    // Not reaped before it is out of running_: its number must not be another's when kill_all() uses it.
-    while (::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) continue;
-    {
-        const std::lock_guard lock(mutex_);
-        running_.erase(pid);
-    }
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-    if (WIFSIGNALED(status)) return 128 + WTERMSIG(status);
-    const int code = WEXITSTATUS(status);
-    if (code == kCannotExecute || code == kNotFound) {
-        return fail(Code::kConfig, command_[0] + " ended with " + std::to_string(code) + ": it cannot be executed");
-    }
-    return code;
+    const Action action = options.exits.action(end.number);
+    if (action == Action::kAck) return {};
+    return {action, with_tail("exit " + std::to_string(end.number), tail)};
 }
 
-void CommandRunner::kill_all() {
+// --- RunningCommands ---
+
+Result<void> RunningCommands::start(CommandProcess& process, const Launch& launch) {
     const std::lock_guard lock(mutex_);
+    if (closed_) return fail(Code::kStopped);
+    if (auto started = process.start(launch); !started) return started;
+    running_.insert(process.pid());
+    return {};
+}
+
+void RunningCommands::forget(pid_t pid) {
+    const std::lock_guard lock(mutex_);
+    running_.erase(pid);
+}
+
+void RunningCommands::kill_all() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
     for (const pid_t pid : running_) ::kill(-pid, SIGKILL);
+}
+
+bool RunningCommands::closed() const {
+    const std::lock_guard lock(mutex_);
+    return closed_;
+}
+
+// --- CommandRunner ---
+
+Outcome CommandRunner::run(const CommandInput& input, const std::function<void(pid_t)>& on_process) {
+    const MemoryFile body(input.body);
+    const MemoryFile metadata(metadata_line(input));
+    if (!body.ok() || !metadata.ok()) {
+        command::print_error(Error(Code::kIo, std::string("memfd: ") + std::strerror(errno)));
+        return {Action::kPause};
+    }
+    CommandProcess process;
+    const auto environment = environment_of(input, options_.environment);
+    const auto started = running_.start(process, {.command = options_.command,
+                                                  .environment = environment,
+                                                  .in = body.fd(),
+                                                  .extra = metadata.fd(),
+                                                  .to = options_.stdout_to,
+                                                  .folder = options_.folder});
+    if (!started && started.error().code() == Code::kStopped) return {Action::kRelease};
+    if (!started && started.error().code() == Code::kConfig) return {Action::kBroken, started.error().detail()};
+    if (!started) {
+        command::print_error(started.error());
+        return {Action::kPause};
+    }
+    if (on_process) on_process(process.pid());
+    process.limit(options_.limits, system_clock().now());
+    while (process.wait() != CommandProcess::Event::kEnded) continue;
+    const CommandEnd end = process.finish([&] {
+        if (on_process) on_process(0);
+        running_.forget(process.pid());
+    });
+    if (running_.closed() && end.why == CommandEnd::Why::kSignal) return {Action::kRelease};
+    Outcome outcome = outcome_of(end, options_, process.tail().text());
+    if (outcome.action == Action::kBroken)
+        outcome.reason = options_.command[0] + " cannot be executed: " + outcome.reason;
+    return outcome;
 }
 
 }  // namespace telpher

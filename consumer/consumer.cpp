@@ -5,6 +5,7 @@
 #include <stop_token>
 
 #include "consumer/handler_pool.h"
+#include "consumer/queue_access.h"
 #include "consumer/subscription.h"
 #include "proto/session/queue_impl.h"
 #include "telpher/client.h"
@@ -46,10 +47,9 @@ std::shared_ptr<Subscription> make_subscription(const Queue::Impl& queue, Subscr
 // --- Consumer ---
 
 struct Consumer::Impl : consumer::MessageSource {
-    Impl(std::shared_ptr<Queue::Impl> of, const ConsumeOptions& options)
-        : queue(std::move(of)),
-          subscription(make_subscription(
-              *queue, {Subscription::Kind::kConsumer, options.prefetch, options.name, options.messages_max})) {
+    /// `hooks`: of a worker process, whose leases are kept alive.
+    Impl(std::shared_ptr<Queue::Impl> of, const ConsumeOptions& options, consumer::PoolHooks* hooks = nullptr)
+        : queue(std::move(of)), subscription(make_subscription(*queue, subscription_options(options, hooks))) {
         if (options.stop.stop_possible()) on_stop.emplace(options.stop, [this] { subscription->stop(); });
         queue->engine->add(queue->link, subscription);
     }
@@ -61,6 +61,19 @@ struct Consumer::Impl : consumer::MessageSource {
         if (!subscription->close(kCloseTimeout)) return;
         queue->engine->post([leaving = subscription] { leaving->detach(); });
         queue->engine->remove(subscription);
+    }
+
+    static Subscription::Options subscription_options(const ConsumeOptions& options, consumer::PoolHooks* hooks) {
+        Subscription::Options made;
+        made.prefetch = options.prefetch;
+        made.name = options.name;
+        made.messages_max = options.messages_max;
+        made.keep_leases = hooks != nullptr;
+        if (hooks == nullptr) return made;
+        made.on_deliver = [hooks](const consumer::Delivery& delivery) {
+            hooks->delivered(delivery.first(), delivery.count(), delivery.number());
+        };
+        return made;
     }
 
     Result<Message> next(Millis timeout) override {
@@ -93,20 +106,32 @@ Consumer Queue::consume(const ConsumeOptions& options) {
     return Consumer(std::make_shared<Consumer::Impl>(impl_, options));
 }
 
-RunResult Queue::run(const RunOptions& options, const std::function<Verdict(Message&)>& handler) {
-    Consumer::Impl source(impl_,
-                          {.prefetch = options.prefetch, .stop = {}, .name = {}, .messages_max = options.messages_max});
-    const RunResult result = consumer::HandlerPool(source, options, handler, impl_->engine->clock()).run();
+static RunResult run_pool(const std::shared_ptr<Queue::Impl>& queue, const RunOptions& options,
+                          const consumer::HandlerPool::Handler& handler, consumer::PoolHooks* hooks) {
+    Consumer::Impl source(
+        queue, {.prefetch = options.prefetch, .stop = {}, .name = {}, .messages_max = options.messages_max}, hooks);
+    const RunResult result = consumer::HandlerPool(source, options, handler, queue->engine->clock(), hooks).run();
     source.stop();
-    (void)source.subscription->flush(
-        kRunFlushTimeout);  // what is not committed in time comes back to somebody: at least once
+    // What is not committed in time comes back to somebody: at least once.
+    (void)source.subscription->flush(kRunFlushTimeout);
     return result;
+}
+
+RunResult Queue::run(const RunOptions& options, const std::function<Verdict(Message&)>& handler) {
+    return run_pool(impl_, options, handler, nullptr);
+}
+
+RunResult QueueAccess::run(Queue& queue, const RunOptions& options, const consumer::HandlerPool::Handler& handler,
+                           consumer::PoolHooks& hooks) {
+    return run_pool(queue.impl_, options, handler, &hooks);
 }
 
 Result<Message> Queue::get(Millis timeout, std::stop_token stop) {
     if (impl_->engine->forked()) return fail(Code::kForked, "made before fork()");
     const auto getter = impl_->part<Subscription>(impl_->gets, [this] {
-        return make_subscription(*impl_, {Subscription::Kind::kGetter, 0, {}, 0});
+        Subscription::Options options;
+        options.kind = Subscription::Kind::kGetter;
+        return make_subscription(*impl_, std::move(options));
     });
     auto message = getter->next(timeout, stop);
     if (timeout > 0ms || message || message.error().code() != Code::kEmpty) return message;

@@ -9,8 +9,23 @@
 
 namespace telpher::consumer {
 
-HandlerPool::HandlerPool(MessageSource& source, const RunOptions& options, const Handler& handler, const Clock& clock)
-    : source_(source), options_(options), handler_(handler), clock_(clock), last_arrival_ns_(clock.now().ns) {
+namespace {
+
+PoolHooks& no_hooks() {
+    static PoolHooks none;
+    return none;
+}
+
+}  // namespace
+
+HandlerPool::HandlerPool(MessageSource& source, const RunOptions& options, const Handler& handler, const Clock& clock,
+                         PoolHooks* hooks)
+    : source_(source),
+      options_(options),
+      handler_(handler),
+      clock_(clock),
+      hooks_(hooks != nullptr ? *hooks : no_hooks()),
+      last_arrival_ns_(clock.now().ns) {
     if (options.threads < 1 || options.threads > kThreadsMax)
         throw std::invalid_argument("RunOptions::threads must be 1..1024");
 }
@@ -21,20 +36,34 @@ RunResult HandlerPool::run() {
         std::vector<std::jthread> threads;
         threads.reserve(options_.threads - 1);
         try {
-            while (threads.size() + 1 < options_.threads) threads.emplace_back([this] { work(); });
+            while (threads.size() + 1 < options_.threads)
+                threads.emplace_back([this, thread = static_cast<unsigned>(threads.size() + 1)] { work(thread); });
         } catch (...) {
             end(Code::kInternal);
             throw;
         }
-        work();
+        work(0);
     }
     const std::lock_guard lock(mutex_);
     return result_;
 }
 
-void HandlerPool::work() {
+void HandlerPool::work(unsigned thread) {
     RunResult counts;
+    hooks_.thread_begins(thread);
+    take_all(thread, counts);
+    hooks_.thread_ends(thread);
+    const std::lock_guard lock(mutex_);
+    result_.handled += counts.handled;
+    result_.acked += counts.acked;
+    result_.nacked += counts.nacked;
+    result_.released += counts.released;
+    result_.dead += counts.dead;
+}
+
+void HandlerPool::take_all(unsigned thread, RunResult& counts) {
     while (!ended_.load(std::memory_order_relaxed)) {
+        hooks_.before_next();
         const bool counted = options_.messages_max > 0;
         if (counted && reserved_.fetch_add(1) >= options_.messages_max) break;
         auto message = next();
@@ -42,15 +71,9 @@ void HandlerPool::work() {
             end(message.error().code());
             break;
         }
-        handle(*message, counts);
+        handle(thread, *message, counts);
         if (counted && handled_.fetch_add(1) + 1 == options_.messages_max) end(Code::kOk);
     }
-    const std::lock_guard lock(mutex_);
-    result_.handled += counts.handled;
-    result_.acked += counts.acked;
-    result_.nacked += counts.nacked;
-    result_.released += counts.released;
-    result_.dead += counts.dead;
 }
 
 // Idle is the pool, not a thread: it is over when nothing came to any of them for so long.
@@ -66,18 +89,22 @@ Result<Message> HandlerPool::next() {
     }
 }
 
-Verdict HandlerPool::ask_handler(Message& message) const {
+Verdict HandlerPool::ask_handler(unsigned thread, Message& message) const {
+    if (!hooks_.begins(thread, message)) return Verdict::release();
+    Verdict verdict;
     try {
-        return handler_(message);
+        verdict = handler_(message);
     } catch (const std::exception& error) {
-        return Verdict::nack(std::string(error.what()));
+        verdict = Verdict::nack(std::string(error.what()));
     } catch (...) {  // whatever it was, the message failed
-        return Verdict::nack("an exception of the handler");
+        verdict = Verdict::nack("an exception of the handler");
     }
+    hooks_.decided(thread, verdict);
+    return verdict;
 }
 
-void HandlerPool::handle(Message& message, RunResult& counts) const {
-    const Verdict verdict = ask_handler(message);
+void HandlerPool::handle(unsigned thread, Message& message, RunResult& counts) const {
+    const Verdict verdict = ask_handler(thread, message);
     ++counts.handled;
     switch (verdict.kind) {
         case Verdict::Kind::kAck:

@@ -1,5 +1,5 @@
-// `telpher run` and `telpher-consumer`: a command for every message, on P supervised processes with T threads each. One
-// per process; the same code is the supervisor and, started by it, the worker.
+// `telpher run` and `telpher-consumer`: a command or function for every message, on P supervised processes with T
+// threads each. One per process; the same code is the supervisor and, started by it, the worker.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "consumer/command_runner.h"
 #include "proto/command/globals.h"
 #include "telpher/error.h"
 
@@ -20,14 +21,21 @@ struct ExitOn {
 
 /// "eos", "never", "idle:30s".
 Result<ExitOn> parse_exit_on(std::string_view text);
+/// 1 to 1024, or "auto": the CPUs this process may use.
+Result<unsigned> parse_processes(std::string_view text);
 
 struct RunFlags {
     std::string queue;
-    std::vector<std::string> command;
-    unsigned processes = 1;
+    CommandOptions command;  ///< Empty with --so.
+    std::string library;     ///< --so
+    bool stream = false;
+    std::string processes = "1";
     unsigned threads = 1;
+    std::uint32_t prefetch = 0;
     std::string exit_on = "eos";
     bool wait_queue = false;
+    std::uint64_t messages_max = 0;  ///< 0 = no limit
+    Millis drain{60'000};
 };
 
 void add_run_flags(CLI::App& app, RunFlags& flags);

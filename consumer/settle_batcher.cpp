@@ -12,6 +12,19 @@ bool joins(const frame::Run& run, std::uint64_t offset, std::uint64_t delivery) 
 
 }  // namespace
 
+Decision failed(std::string reason) {
+    return {.verdict = v1::Settle::VERDICT_NACK, .backoff = true, .reason = std::move(reason)};
+}
+
+v1::Settle to_wire(const Decision& decision) {
+    v1::Settle settle;
+    settle.set_verdict(decision.verdict);
+    settle.set_delay_ms(decision.delay_ms);
+    settle.set_backoff(decision.backoff);
+    settle.set_reason(decision.reason);
+    return settle;
+}
+
 void SettleBatcher::add(const Decision& decision, std::uint64_t offset, std::uint64_t delivery, std::uint64_t count) {
     if (last_ == nullptr || last_decision_ != decision) {
         last_ = &open_[decision];

@@ -30,6 +30,11 @@ struct Decision {
     auto operator<=>(const Decision&) const = default;
 };
 
+/// A failed handling, for `reason`; again after the queue's backoff.
+Decision failed(std::string reason);
+/// A SETTLE of that decision, without anything else.
+v1::Settle to_wire(const Decision& decision);
+
 /// One SETTLE.
 struct SettleFrame {
     std::uint64_t round = 0;

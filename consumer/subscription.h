@@ -41,6 +41,8 @@ public:
         std::uint32_t prefetch = 0;
         std::string name;
         std::uint64_t messages_max = 0;  ///< Asks for no more than so many in all; 0 = no limit.
+        bool keep_leases = false;        ///< Prolongs what is held, buffered or being handled, at a third of the lease.
+        std::function<void(const Delivery&)> on_deliver = {};  ///< Engine thread, before anybody can take of it.
     };
 
     /// Gets do_work() called soon. Called by user threads, without the mutex; `waits`: the thread will wait for what
@@ -105,6 +107,7 @@ private:
         std::optional<v1::Credit> credit;
         std::vector<std::shared_ptr<Extension>> extensions;
         std::optional<v1::Attach> attach;
+        std::optional<v1::Extend> keep;
         bool detach = false;
     };
 
@@ -132,6 +135,8 @@ private:
     void fill(Outbox& out, Instant now);
     void fill_attach(Outbox& out, Instant now);
     void fill_attached(Outbox& out, Instant now);
+    void fill_keep(Outbox& out, Instant now);
+    [[nodiscard]] bool keeps_leases() const { return options_.keep_leases && lease_ > Millis{0}; }
     void send(Outbox& out);
     void send_extension(const std::shared_ptr<Extension>& extension);
     void on_attached(const Result<const session::Frame*>& answer);
@@ -163,6 +168,8 @@ private:
     std::uint32_t settle_waiters_ = 0;
     std::uint64_t lost_acks_ = 0;  // since the last flush()
     std::uint32_t generation_ = 0;
+    Millis lease_{0};            // of the queue, when it was opened on this connection
+    Instant keep_at_;            // when the leases are prolonged next
     bool connected_ = false;     // the engine thread has a wire
     bool scheduled_ = false;     // the engine was woken and has not come yet
     bool flush_wanted_ = false;  // send verdicts although others are on their way

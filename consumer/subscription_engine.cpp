@@ -36,6 +36,7 @@ void Subscription::on_connected(session::Wire& wire, const session::Connected& c
         arrived_.notify_all();
     }
     generation_ = connected.opened.generation();
+    lease_ = Millis(connected.opened.options().lease_ms());
 }
 
 void Subscription::on_disconnected(Instant /*now*/) {
@@ -97,6 +98,8 @@ Instant Subscription::do_work(Instant now) {
         if (state_ != State::kAttached) due = std::min(due, std::max(attach_at_, now + kAttachPause));
     }
     pump(now);
+    const std::lock_guard lock(mutex_);
+    if (keeps_leases()) due = std::min(due, state_ == State::kAttached ? keep_at_ : now + lease_ / 3);
     return due;
 }
 
@@ -164,24 +167,32 @@ void Subscription::fill_attached(Outbox& out, Instant now) {
     flush_wanted_ = false;
     std::uint64_t number = 0;
     while (const SettleFrame* frame = batcher_.next_to_send(number)) {
-        v1::Settle& settle = out.settles.emplace_back();
+        v1::Settle& settle = out.settles.emplace_back(to_wire(frame->decision));
         settle.set_settle(number);
-        settle.set_verdict(frame->decision.verdict);
-        settle.set_delay_ms(frame->decision.delay_ms);
-        settle.set_backoff(frame->decision.backoff);
-        settle.set_reason(frame->decision.reason);
         add_runs(*settle.mutable_ranges(), frame->runs);
     }
     for (const auto& extension : extensions_) {
         if (std::exchange(extension->sent, true) || extension->outcome) continue;
         out.extensions.push_back(extension);
     }
+    if (keeps_leases() && now >= keep_at_) fill_keep(out, now);
     if (stopped_ || (getter() && getter_idle_)) return;
     if (const auto limits = credit_.raise(load(), now)) {
         out.credit.emplace();
         out.credit->set_messages(limits->messages);
         out.credit->set_bytes(limits->bytes);
     }
+}
+
+// A lease that was lost meanwhile is noticed when its verdict is.
+void Subscription::fill_keep(Outbox& out, Instant now) {
+    keep_at_ = now + lease_ / 3;
+    std::vector<frame::Run> all;
+    buffer_.for_each_held([&](const frame::Run& run, bool /*handled*/) { all.push_back(run); });
+    if (all.empty()) return;
+    out.keep.emplace();
+    out.keep->set_lease_ms(static_cast<std::uint64_t>(lease_.count()));
+    add_runs(*out.keep->mutable_ranges(), merge_held(std::move(all), limits::kSettleRangesMax).runs);
 }
 
 void Subscription::send(Outbox& out) {
@@ -204,6 +215,10 @@ void Subscription::send(Outbox& out) {
         wire_->send(v1::OP_SETTLE, settle);
     }
     for (const auto& extension : out.extensions) send_extension(extension);
+    if (out.keep) {
+        out.keep->set_sub(sub_);
+        wire_->call(v1::OP_EXTEND, *out.keep, [](const Result<const session::Frame*>&) {});
+    }
     if (out.credit) {
         out.credit->set_epoch(epoch);
         out.credit->set_sub(sub_);
@@ -242,6 +257,7 @@ void Subscription::on_attached(const Result<const session::Frame*>& answer) {
         const std::lock_guard lock(mutex_);
         if (lost) buffer_.lose(*lost);
         state_ = State::kAttached;
+        keep_at_ = now;
         if (settle_waiters_ > 0) settled_.notify_all();
         left = closed_;
     }
@@ -297,6 +313,7 @@ Result<void> Subscription::on_deliver(const session::Frame& frame, Instant now) 
         delivered_.messages += count;
         delivered_.bytes += (*delivery)->charge();
         ended_ = Code::kOk;
+        if (options_.on_deliver) options_.on_deliver(**delivery);
         buffer_.push(std::move(*delivery));
         takers = std::min(count, waiting_);
         unwanted = stopped_ || (getter() && getter_idle_ && waiting_ == 0);

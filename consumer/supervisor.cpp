@@ -1,169 +1,283 @@
 #include "consumer/supervisor.h"
 
-#include <spawn.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <utility>
 
-#include "proto/command/exit.h"
-
-namespace telpher {
+namespace telpher::consumer {
 namespace {
 
 using namespace std::chrono_literals;
 
 constexpr Duration kRestartFirst = 100ms;
 constexpr Duration kRestartMax = 5s;
-constexpr Duration kHealthy = 10s;  // a child that lived this long has not died in a row
+constexpr Duration kHealthy = 10s;  // a worker that lived this long has not died in a row
 constexpr unsigned kDoublingsMax = 6;
-
-Duration back_off(unsigned deaths) {
-    return std::min<Duration>(kRestartMax, kRestartFirst * (1 << std::min(deaths - 1, kDoublingsMax)));
-}
-
-/// The words this process was started with.
-std::vector<std::string> own_words() {
-    std::ifstream file("/proc/self/cmdline", std::ios::binary);
-    std::vector<std::string> words;
-    for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
-    return words;
-}
-
-/// 0 or the errno of posix_spawn.
-int spawn_self(pid_t& pid) {
-    std::vector<std::string> words = own_words();
-    std::string mark = std::string(kSupervisorVariable) + "=" + std::to_string(::getpid());
-    std::vector<char*> arguments, variables;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
-    variables.push_back(mark.data());
-    variables.push_back(nullptr);
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t none;
-    sigemptyset(&none);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setpgroup(&attributes, 0);  // Ctrl-C is the supervisor's to hand on
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    const int error = posix_spawn(&pid, "/proc/self/exe", nullptr, &attributes, arguments.data(), variables.data());
-    posix_spawnattr_destroy(&attributes);
-    return error;
-}
+constexpr unsigned kAtOnceMax = 3;    // deaths in a row before there is a pause, of workers that had begun something
+constexpr Duration kSettleMax = 4s;   // longer than a settler takes
+constexpr Duration kLeaveSlack = 5s;  // over the time to drain: for the last verdicts
+constexpr Duration kRollPoll = 20ms;
+constexpr Duration kComeUpMax = 10s;  // a replacement that does not take messages by then holds up no others
 
 sigset_t watched() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int number : {SIGCHLD, SIGINT, SIGTERM}) sigaddset(&set, number);
+    for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
     return set;
 }
 
+std::string how_ended(int wait_status) {
+    if (WIFSIGNALED(wait_status)) return signal_name(WTERMSIG(wait_status));
+    return "status " + std::to_string(WEXITSTATUS(wait_status));
+}
+
+Instant after(Instant now, Millis drain) { return drain == kForever ? Instant::never() : now + drain + kLeaveSlack; }
+
 }  // namespace
 
-Upbringing join_supervisor() {
-    const char* mark = std::getenv(std::string(kSupervisorVariable).c_str());
-    if (mark == nullptr) return Upbringing::kNone;
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    return std::to_string(::getppid()) == mark ? Upbringing::kSupervised : Upbringing::kOrphan;
+Duration restart_pause(unsigned deaths, bool begun) {
+    const unsigned free = begun ? kAtOnceMax : 0;
+    if (deaths <= free) return Duration::zero();
+    return std::min<Duration>(kRestartMax, kRestartFirst * (1 << std::min(deaths - free - 1, kDoublingsMax)));
 }
+
+Supervisor::Supervisor(Options options, Launcher& launcher)
+    : options_(std::move(options)), launcher_(launcher), workers_(options_.processes) {}
 
 int Supervisor::run() {
     const sigset_t set = watched();
-    sigprocmask(SIG_BLOCK, &set, nullptr);
-    while (!done()) {
-        const Instant now = system_clock().now();
-        start_due(now);
-        const Duration wait = std::clamp<Duration>(next_restart() - now, 0ns, 3600s);
-        const timespec limit{wait.count() / 1'000'000'000, wait.count() % 1'000'000'000};
-        const int number = ::sigtimedwait(&set, nullptr, &limit);
-        if (number == SIGINT || number == SIGTERM) on_signal(number);
-        reap(system_clock().now());
-    }
+    sigset_t before;
+    pthread_sigmask(SIG_BLOCK, &set, &before);
+    while (!done()) step(set);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (status_ != 0) return status_;
-    return stop_signal_ == SIGINT ? 128 + SIGINT : command::kExitOk;
+    return stop_signal_ == SIGINT ? 128 + SIGINT : 0;
 }
+
+void Supervisor::step(const sigset_t& set) {
+    Instant now = system_clock().now();
+    start_due(now);
+    roll(now);
+    end_late(now);
+    const Duration wait = std::clamp<Duration>(next_due(now) - now, 0ns, 3600s);
+    const timespec limit{wait.count() / 1'000'000'000, wait.count() % 1'000'000'000};
+    const int number = ::sigtimedwait(&set, nullptr, &limit);
+    now = system_clock().now();
+    if (number > 0 && number != SIGCHLD) on_signal(number, now);
+    reap(now);
+}
+
+void Supervisor::note(const std::string& text) const {
+    if (options_.note) options_.note(text);
+}
+
+// --- starting ---
 
 void Supervisor::start_due(Instant now) {
-    for (Child& child : children_) {
-        if (!stopping_ && !child.ended && child.pid == 0 && child.restart <= now) start(child, now);
+    for (Worker& worker : workers_) {
+        if (!stopping_ && !worker.ended && worker.pid == 0 && worker.restart <= now) start(worker, now);
     }
 }
 
-void Supervisor::start(Child& child, Instant now) {
-    child.started = now;
-    if (const int error = spawn_self(child.pid); error != 0) {
-        child.pid = 0;
-        child.restart = now + back_off(++child.deaths);
-        command::print_note(std::string("cannot start a worker: ") + std::strerror(error));
+void Supervisor::start(Worker& worker, Instant now) {
+    worker.started = now;
+    worker.stale = worker.leaving = worker.killed = false;
+    worker.leave_by = Instant::never();
+    auto table = LeaseTable::create(options_.threads);
+    std::string error;
+    if (!table) {
+        error = table.error().detail();
+    } else if (const int number = launcher_.start(Task::kWork, *table, worker.pid); number != 0) {
+        error = std::strerror(number);
+    } else {
+        worker.table = std::move(*table);
+        for (const std::uint64_t offset : suspects_) worker.table->suspect(offset);
+        return;
     }
+    worker.pid = 0;
+    worker.restart = now + restart_pause(++worker.deaths, false);
+    note("cannot start a worker: " + error);
 }
+
+// --- the ends of processes ---
 
 void Supervisor::reap(Instant now) {
     int wait_status = 0;
-    for (pid_t pid = 0; (pid = ::waitpid(-1, &wait_status, WNOHANG)) > 0;) {
-        const auto child =
-            std::find_if(children_.begin(), children_.end(), [&](const Child& c) { return c.pid == pid; });
-        if (child != children_.end()) on_end(*child, wait_status, now);
+    for (Worker& worker : workers_) {
+        if (worker.pid != 0 && ::waitpid(worker.pid, &wait_status, WNOHANG) == worker.pid)
+            on_end(worker, wait_status, now);
+    }
+    std::erase_if(settlers_,
+                  [&](const Settler& settler) { return ::waitpid(settler.pid, &wait_status, WNOHANG) == settler.pid; });
+    while (options_.reaps_all) {  // what workers left behind
+        siginfo_t other{};
+        if (::waitid(P_ALL, 0, &other, WEXITED | WNOHANG | WNOWAIT) != 0 || other.si_pid == 0) return;
+        const auto ours = [&](const auto& process) { return process.pid == other.si_pid; };
+        if (std::any_of(workers_.begin(), workers_.end(), ours) ||
+            std::any_of(settlers_.begin(), settlers_.end(), ours))
+            return;  // the next turn is about it
+        ::waitpid(other.si_pid, nullptr, WNOHANG);
     }
 }
 
-void Supervisor::on_end(Child& child, int wait_status, Instant now) {
-    const pid_t pid = std::exchange(child.pid, 0);
-    const int status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
-    const bool away = status == command::kExitUnavailable || status == command::kExitTemporary;
-    const bool died = WIFSIGNALED(wait_status) || (forever_ && away);
-    if (stopping_ || !died) {
-        child.ended = true;
-        if (!WIFSIGNALED(wait_status)) finish(status);
+void Supervisor::on_end(Worker& worker, int wait_status, Instant now) {
+    const pid_t pid = std::exchange(worker.pid, 0);
+    const bool exited = WIFEXITED(wait_status);
+    const int status = exited ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+    // A handler may end its process with an exit status that is not ours.
+    const bool died = !exited || worker.table->phase() == Phase::kTaking;
+    const bool again = worker.leaving || worker.table->recycle();
+    const bool away = options_.forever && (status == kStatusUnavailable || status == kStatusTemporary);
+    const std::uint64_t verdicts = worker.table->counts().all();
+    const std::uint64_t begun = worker.table->begun();
+    const Code ended = worker.table->ended();
+    take_over(worker, wait_status, died, now);
+    if (stopping_ || (!died && !away && !(again && status == 0))) {
+        worker.ended = true;
+        if (!died) finish(status, ended, now);
         return;
     }
-    child.deaths = now - child.started >= kHealthy ? 1 : child.deaths + 1;
-    const Duration wait = back_off(child.deaths);
-    child.restart = now + wait;
-    command::print_note("worker " + std::to_string(pid) + " ended with " + std::to_string(status) +
-                        ", another one starts in " + std::to_string(wait / 1ms) + " ms");
+    if (!died && !away) return replace(worker, 1, 1, {}, now);
+    replace(worker, verdicts, begun, "worker " + std::to_string(pid) + " ended with " + how_ended(wait_status), now);
 }
 
-/// A child has done its part. One that failed for good fails for all.
-void Supervisor::finish(int status) {
-    if (status == command::kExitOk) return;
+/// What the worker left is settled by somebody else, whose reason is who is to blame.
+void Supervisor::take_over(Worker& worker, int wait_status, bool died, Instant now) {
+    LeaseTable table = std::move(*std::exchange(worker.table, std::nullopt));
+    const LeaseTable::Counts counts = table.counts();
+    counts_.acked += counts.acked;
+    counts_.nacked += counts.nacked;
+    counts_.released += counts.released;
+    counts_.dead += counts.dead;
+    const auto running = table.running();
+    if (options_.reaps_all) {
+        // Nobody but us can have reaped them, so these are still their numbers.
+        for (const LeaseTable::Running& one : running) {
+            if (one.process > 0) ::kill(-one.process, SIGKILL);
+        }
+    }
+    if (!died && running.empty()) return;
+    if (table.phase() == Phase::kStarting || signals_ > 1) return;
+    if (died && options_.in_process && !worker.killed && running.size() == 1) {
+        if (WIFSIGNALED(wait_status))
+            table.blame(running.front().thread, Cause::kSignal, static_cast<std::uint64_t>(WTERMSIG(wait_status)));
+        else
+            table.blame(running.front().thread, Cause::kExit, static_cast<std::uint64_t>(WEXITSTATUS(wait_status)));
+    }
+    const bool blamed =
+        std::any_of(running.begin(), running.end(), [](const auto& one) { return one.cause != Cause::kNone; });
+    if (died && options_.in_process && !worker.killed && running.size() > 1 && !blamed) {
+        for (const LeaseTable::Running& one : running) suspect(one.offset);
+    }
+    pid_t pid = 0;
+    if (const int error = launcher_.start(Task::kSettle, table, pid); error != 0)
+        return note(std::string("cannot settle for a worker: ") + std::strerror(error));
+    settlers_.push_back({pid, std::move(table), now + kSettleMax});
+}
+
+/// One of several that may have ended their process: whoever gets it next runs it alone.
+void Supervisor::suspect(std::uint64_t offset) {
+    suspects_.push_back(offset);
+    if (suspects_.size() > LeaseTable::kSuspects) suspects_.pop_front();
+    for (Worker& worker : workers_) {
+        if (worker.table) worker.table->suspect(offset);
+    }
+}
+
+void Supervisor::replace(Worker& worker, std::uint64_t verdicts, std::uint64_t begun, const std::string& how,
+                         Instant now) {
+    const bool well = verdicts > 0 || now - worker.started >= kHealthy;
+    worker.deaths = well ? 0 : worker.deaths + 1;
+    const Duration pause = well ? Duration::zero() : restart_pause(worker.deaths, begun > 0);
+    worker.restart = now + pause;
+    if (how.empty()) return;
+    note(how + ", another one starts " +
+         (pause == Duration::zero() ? "now" : "in " + std::to_string(pause / 1ms) + " ms"));
+}
+
+/// A worker has done its part. One that failed for good fails for all.
+void Supervisor::finish(int status, Code ended, Instant now) {
+    if (status_ == 0) ended_ = ended;
+    if (status == 0) return;
     if (status_ == 0) status_ = status;
-    if (status == command::kExitDead || stopping_) return;
-    stopping_ = true;
-    signal_all(SIGTERM);
+    if (status != kStatusDead) stop_all(now);
 }
 
-void Supervisor::on_signal(int number) {
-    stopping_ = true;
+// --- stopping ---
+
+void Supervisor::on_signal(int number, Instant now) {
+    if (number == SIGHUP) {
+        for (Worker& worker : workers_) worker.stale = worker.pid != 0;
+        return;
+    }
     if (stop_signal_ == 0) stop_signal_ = number;
-    signal_all(SIGTERM);  // a second one tells the children to leave at once
-}
-
-void Supervisor::signal_all(int number) const {
-    for (const Child& child : children_) {
-        if (child.pid != 0) ::kill(child.pid, number);
+    ++signals_;
+    if (!stopping_) return stop_all(now);
+    for (const Worker& worker : workers_) {
+        if (worker.pid != 0) ::kill(worker.pid, SIGTERM);  // a second one tells them to leave at once
     }
 }
 
-Instant Supervisor::next_restart() const {
+void Supervisor::stop_all(Instant now) {
+    if (stopping_) return;
+    stopping_ = true;
+    for (Worker& worker : workers_) {
+        if (worker.pid == 0) continue;
+        if (!worker.leaving) ::kill(worker.pid, SIGTERM);
+        worker.leave_by = after(now, options_.drain);
+    }
+}
+
+/// Tells the next stale worker to leave once the one before has its replacement, and that takes messages.
+void Supervisor::roll(Instant now) {
+    if (stopping_) return;
+    for (const Worker& worker : workers_) {
+        if (worker.leaving || (worker.pid == 0 && !worker.ended)) return;
+        if (worker.pid != 0 && worker.table->phase() == Phase::kStarting && now < worker.started + kComeUpMax) return;
+    }
+    const auto next =
+        std::find_if(workers_.begin(), workers_.end(), [](const Worker& w) { return w.stale && w.pid != 0; });
+    if (next == workers_.end()) return;
+    next->leaving = true;
+    next->leave_by = after(now, options_.drain);
+    ::kill(next->pid, SIGTERM);
+}
+
+/// Ends who should have left by itself.
+void Supervisor::end_late(Instant now) {
+    for (Worker& worker : workers_) {
+        if (worker.pid == 0 || worker.leave_by > now) continue;
+        worker.leave_by = Instant::never();
+        worker.killed = true;
+        note("worker " + std::to_string(worker.pid) + " does not leave and is killed");
+        ::kill(worker.pid, SIGKILL);
+    }
+    for (Settler& settler : settlers_) {
+        if (settler.leave_by > now) continue;
+        settler.leave_by = Instant::never();
+        ::kill(settler.pid, SIGKILL);
+    }
+}
+
+Instant Supervisor::next_due(Instant now) const {
     Instant next = Instant::never();
-    for (const Child& child : children_) {
-        if (!stopping_ && !child.ended && child.pid == 0) next = std::min(next, child.restart);
+    bool rolls = false;
+    for (const Worker& worker : workers_) {
+        if (!stopping_ && !worker.ended && worker.pid == 0) next = std::min(next, worker.restart);
+        if (worker.pid != 0) next = std::min(next, worker.leave_by);
+        rolls = rolls || worker.stale;
     }
-    return next;
+    for (const Settler& settler : settlers_) next = std::min(next, settler.leave_by);
+    return rolls && !stopping_ ? std::min(next, now + kRollPoll) : next;
 }
 
 bool Supervisor::done() const {
-    return std::all_of(children_.begin(), children_.end(),
-                       [&](const Child& c) { return c.pid == 0 && (c.ended || stopping_); });
+    return settlers_.empty() && std::all_of(workers_.begin(), workers_.end(),
+                                            [this](const Worker& w) { return w.pid == 0 && (w.ended || stopping_); });
 }
 
-}  // namespace telpher
+}  // namespace telpher::consumer

@@ -1,59 +1,118 @@
-// Keeps P copies of this program at work: starts them again when they die, stops them when told to, ends when they are
-// done. Runs on the main thread of a process that has no other and uses no library of ours: the copies are made by
-// exec, so nothing of a parent leaks into them.
+// Keeps P worker processes at work: starts others in the place of those that die, has somebody settle for the dead,
+// replaces the workers one by one when told to, stops them when told to, ends when they are done. Runs on the one
+// thread of a process that has no other.
 #pragma once
 
 #include <sys/types.h>
 
+#include <csignal>
+#include <deque>
+#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "consumer/lease_table.h"
 #include "proto/base/clock.h"
+#include "telpher/options.h"
 
-namespace telpher {
+namespace telpher::consumer {
 
-/// Set in the environment of a child: the pid of its supervisor.
-inline constexpr std::string_view kSupervisorVariable = "TELPHER_SUPERVISOR";
+/// Exit statuses of a worker that mean something to its supervisor (those of sysexits.h).
+inline constexpr int kStatusUnavailable = 69;  ///< No broker.
+inline constexpr int kStatusTemporary = 75;    ///< The same may succeed later.
+inline constexpr int kStatusDead = 3;          ///< Done, but some messages are dead.
 
-/// In a process that a supervisor started: asks the kernel for SIGTERM when the supervisor is gone. False: this process
-/// has no supervisor; 'gone': it had one that is already dead.
-enum class Upbringing { kNone, kSupervised, kOrphan };
-Upbringing join_supervisor();
+/// What a new process is for.
+enum class Task : std::uint8_t {
+    kWork,    ///< To handle messages, and say so in the table.
+    kSettle,  ///< To settle for the dead worker of the table, and end.
+};
+
+/// How a process of ours is started.
+class Launcher {
+public:
+    virtual ~Launcher() = default;
+    /// 0 and its pid, or the errno.
+    virtual int start(Task task, const LeaseTable& table, pid_t& pid) = 0;
+};
 
 class Supervisor {
 public:
-    /// `forever`: children that end because the broker is away are started again too.
-    Supervisor(unsigned processes, bool forever) : children_(processes), forever_(forever) {}
-
-    /// Until all children have ended. The exit status: the first that is not 0; after SIGINT 130; after SIGTERM 0.
-    int run();
-
-private:
-    struct Child {
-        pid_t pid = 0;  // 0: not running
-        bool ended = false;
-        unsigned deaths = 0;  // in a row
-        Instant started;
-        Instant restart = Instant{};
+    struct Options {
+        unsigned processes = 1;
+        unsigned threads = 1;     ///< Of each.
+        bool forever = false;     ///< Workers that end because the broker is away are started again too.
+        bool in_process = false;  ///< Handlers run in the workers: a worker that dies died of one.
+        bool reaps_all = false;   ///< Takes in what dead workers leave behind, and ends it.
+        Millis drain{60'000};     ///< How long a worker may take to leave.
+        std::function<void(const std::string&)> note = {};  ///< A remark for people.
     };
 
+    /// `launcher` outlives it.
+    Supervisor(Options options, Launcher& launcher);
+
+    /// Until all workers have ended. The exit status: the first that is not 0; after SIGINT 130; after SIGTERM 0.
+    int run();
+
+    /// What all workers did.
+    [[nodiscard]] const LeaseTable::Counts& counts() const { return counts_; }
+    /// The signal that stopped it; 0 = none.
+    [[nodiscard]] int stop_signal() const { return stop_signal_; }
+    /// Why the last worker, or the first that failed, ended.
+    [[nodiscard]] Code ended() const { return ended_; }
+
+private:
+    struct Worker {
+        pid_t pid = 0;  // 0: not running
+        std::optional<LeaseTable> table;
+        bool ended = false;
+        bool stale = false;    // to be replaced
+        bool leaving = false;  // told to leave, to be replaced
+        bool killed = false;   // by us
+        unsigned deaths = 0;   // in a row, without a verdict
+        Instant started;
+        Instant leave_by = Instant::never();
+        Instant restart = Instant{};
+    };
+    struct Settler {
+        pid_t pid = 0;
+        LeaseTable table;
+        Instant leave_by;
+    };
+
+    void step(const sigset_t& set);
     void start_due(Instant now);
-    void start(Child& child, Instant now);
+    void start(Worker& worker, Instant now);
     void reap(Instant now);
-    void on_end(Child& child, int wait_status, Instant now);
-    void on_signal(int number);
-    void finish(int status);
-    void signal_all(int number) const;
-    [[nodiscard]] Instant next_restart() const;
+    void on_end(Worker& worker, int wait_status, Instant now);
+    void take_over(Worker& worker, int wait_status, bool died, Instant now);
+    void suspect(std::uint64_t offset);
+    void replace(Worker& worker, std::uint64_t verdicts, std::uint64_t begun, const std::string& how, Instant now);
+    void on_signal(int number, Instant now);
+    void roll(Instant now);
+    void end_late(Instant now);
+    void finish(int status, Code ended, Instant now);
+    void stop_all(Instant now);
+    void note(const std::string& text) const;
+    [[nodiscard]] Instant next_due(Instant now) const;
     [[nodiscard]] bool done() const;
 
-    std::vector<Child> children_;
-    bool forever_;
+    const Options options_;
+    Launcher& launcher_;
+    std::vector<Worker> workers_;
+    std::vector<Settler> settlers_;
+    std::deque<std::uint64_t> suspects_;  // the latest, for workers to come
+    LeaseTable::Counts counts_;
     bool stopping_ = false;
+    unsigned signals_ = 0;
     int stop_signal_ = 0;
     int status_ = 0;
+    Code ended_ = Code::kOk;
 };
 
-}  // namespace telpher
+/// How long a worker waits for its replacement that died so often in a row without a verdict, having begun something
+/// (or not). Pure.
+Duration restart_pause(unsigned deaths, bool begun);
+
+}  // namespace telpher::consumer

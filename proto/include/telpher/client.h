@@ -261,6 +261,7 @@ public:
     explicit Queue(std::shared_ptr<Impl>);
 
 private:
+    friend struct QueueAccess;  // the worker runtime
     std::shared_ptr<Impl> impl_;
 };
 

@@ -4,3 +4,4 @@
 #include "telpher/client.h"
 #include "telpher/error.h"
 #include "telpher/options.h"
+#include "telpher/run.h"

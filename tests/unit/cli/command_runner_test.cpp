@@ -9,65 +9,141 @@
 #include <thread>
 
 #include "consumer/run_command.h"
+#include "tests/support/deadline.h"
 
 namespace telpher {
 namespace {
 
-CommandRunner shell(const std::string& script) { return CommandRunner({"sh", "-c", script}); }
+/// A runner of a shell script, with its options.
+struct Shell {
+    explicit Shell(const std::string& script) { options.command = {"sh", "-c", script}; }
+    Outcome run(const CommandInput& input = {}) { return runner.run(input); }
+    CommandOptions options;
+    CommandRunner runner{options};
+};
+
+Action action(const std::string& script, const CommandInput& input = {}) { return Shell(script).run(input).action; }
 
 TEST(CommandRunner, ExitStatusIsTheAnswer) {
-    EXPECT_EQ(*shell("exit 0").run({}), 0);
-    EXPECT_EQ(*shell("exit 75").run({}), 75);
-    EXPECT_EQ(*shell("kill -9 $$").run({}), 128 + SIGKILL);
+    EXPECT_EQ(action("exit 0"), Action::kAck);
+    EXPECT_EQ(action("exit 75"), Action::kRetry);
+    EXPECT_EQ(action("exit 69"), Action::kPause);
+    EXPECT_EQ(action("exit 65"), Action::kDead);
+    EXPECT_EQ(action("exit 3"), Action::kFail);
+    EXPECT_EQ(action("exit 126"), Action::kBroken);
+}
+
+TEST(CommandRunner, TheReasonIsHowItEndedAndTheLastOfStderr) {
+    EXPECT_EQ(Shell("echo first >&2; echo 'no such account' >&2; exit 65").run().reason,
+              "exit 65: first\nno such account");
+    EXPECT_EQ(Shell("kill -SEGV $$").run().reason, "crashed: SIGSEGV");
+    const Outcome chatty = Shell("head -c 1000000 /dev/zero | tr '\\0' x >&2; echo last >&2; exit 4").run();
+    EXPECT_EQ(chatty.reason.size(), 4'096U);
+    EXPECT_TRUE(chatty.reason.starts_with("exit 4: xx"));
+    EXPECT_TRUE(chatty.reason.ends_with("xlast"));
 }
 
 TEST(CommandRunner, BodyIsOnStdin) {
-    EXPECT_EQ(*shell("test \"$(cat)\" = 'a body'").run({.queue = {}, .key = {}, .body = "a body"}), 0);
-    EXPECT_EQ(*shell("test \"$(wc -c)\" = 0").run({}), 0);
+    EXPECT_EQ(action("test \"$(cat)\" = 'a body'", {.queue = {}, .key = {}, .body = "a body"}), Action::kAck);
+    EXPECT_EQ(action("test \"$(wc -c)\" = 0"), Action::kAck);
 }
 
 TEST(CommandRunner, ALargeBodyThatNobodyReadsBlocksNothing) {
     const std::string body(8 << 20, 'x');
-    EXPECT_EQ(*shell("exit 3").run({.queue = {}, .key = {}, .body = body}), 3);
-    EXPECT_EQ(*shell("test \"$(head -c 5)\" = xxxxx").run({.queue = {}, .key = {}, .body = body}), 0);
-    EXPECT_EQ(*shell("test \"$(wc -c)\" = 8388608").run({.queue = {}, .key = {}, .body = body}), 0);
+    const CommandInput input{.queue = {}, .key = {}, .body = body};
+    EXPECT_EQ(action("exit 3", input), Action::kFail);
+    EXPECT_EQ(action("test \"$(head -c 5)\" = xxxxx", input), Action::kAck);
+    EXPECT_EQ(action("test \"$(wc -c)\" = 8388608", input), Action::kAck);
 }
 
 TEST(CommandRunner, EnvironmentTellsOfTheMessage) {
     ::setenv("TELPHER_KEY", "outer", 1);
+    ::setenv("TELPHER_HEADER_OLD", "outer", 1);
     ::setenv("TELPHER_SUPERVISOR", "1", 1);
     ::setenv("OTHER", "kept", 1);
-    const CommandInput input{.queue = "jobs", .key = "k=1", .body = {}, .id = 77, .attempt = 2, .delivery = 3};
-    EXPECT_EQ(*shell("test \"$TELPHER_QUEUE $TELPHER_ID $TELPHER_ATTEMPT $TELPHER_DELIVERY $TELPHER_KEY $OTHER "
-                     "$TELPHER_SUPERVISOR\" = "
-                     "'jobs 77 2 3 k=1 kept '")
-                   .run(input),
-              0);
-    ::unsetenv("TELPHER_KEY");
-    ::unsetenv("TELPHER_SUPERVISOR");
+    const CommandInput input{.queue = "jobs",
+                             .key = "k=1",
+                             .body = {},
+                             .id = 77,
+                             .attempt = 2,
+                             .delivery = 3,
+                             .headers = {{"content-type", "a b"}, {"traceparent", "00-1-2-03"}},
+                             .put_ms = 5};
+    EXPECT_EQ(action("test \"$TELPHER_QUEUE $TELPHER_ID $TELPHER_ATTEMPT $TELPHER_DELIVERY $TELPHER_KEY $OTHER "
+                     "$TELPHER_SUPERVISOR$TELPHER_HEADER_OLD $TELPHER_HEADER_CONTENT_TYPE $TRACEPARENT "
+                     "$TELPHER_ENQUEUED_AT\" = 'jobs 77 2 3 k=1 kept  a b 00-1-2-03 5'",
+                     input),
+              Action::kAck);
+    for (const char* name : {"TELPHER_KEY", "TELPHER_HEADER_OLD", "TELPHER_SUPERVISOR"}) ::unsetenv(name);
 }
 
-TEST(CommandRunner, WhatCannotBeExecutedIsAConfigError) {
-    EXPECT_EQ(CommandRunner({"/no/such/program"}).run({}).error().code(), Code::kConfig);
-    EXPECT_EQ(CommandRunner({"/etc/passwd"}).run({}).error().code(), Code::kConfig);
-    EXPECT_EQ(shell("no-such-program-in-path").run({}).error().code(), Code::kConfig);
-    EXPECT_EQ(shell("exit 126").run({}).error().code(), Code::kConfig);
+TEST(CommandRunner, MetadataIsOnDescriptor3) {
+    const CommandInput input{.queue = "jobs",
+                             .key = "k",
+                             .body = "b",
+                             .id = 7,
+                             .attempt = 1,
+                             .delivery = 1,
+                             .headers = {{"a", "1"}},
+                             .put_ms = 5,
+                             .max_attempts = 9,
+                             .deadline_ms = 6,
+                             .worker = "w"};
+    EXPECT_EQ(action("test \"$(cat <&3)\" = '" + metadata_line(input).substr(0, metadata_line(input).size() - 1) + "'",
+                     input),
+              Action::kAck);
+    EXPECT_EQ(metadata_line(input),
+              R"({"queue":"jobs","id":7,"key":"k","headers":{"a":"1"},"attempt":1,"delivery":1,"enqueued_at":5,)"
+              R"("max_attempts":9,"deadline":6,"worker":"w"})"
+              "\n");
 }
 
-TEST(CommandRunner, KillAllEndsCommandsAndTheirChildren) {
+TEST(CommandRunner, WhatCannotBeExecutedIsBroken) {
+    for (const char* command : {"/no/such/program", "/etc/passwd", "no-such-program-in-path"}) {
+        CommandOptions options;
+        options.command = {command};
+        EXPECT_EQ(CommandRunner(options).run({}).action, Action::kBroken) << command;
+    }
+    EXPECT_EQ(action("no-such-program-in-path"), Action::kBroken);
+}
+
+TEST(CommandRunner, LimitsOfTimeEndTheWholeGroup) {
+    Shell hard("sleep 60 & sleep 60");
+    hard.options.limits.hard = Millis(100);
+    const Outcome killed = hard.run();
+    EXPECT_EQ(killed.action, Action::kFail);
+    EXPECT_EQ(killed.reason, "time limit of 100ms");
+    Shell soft("trap 'exit 75' TERM; sleep 60 & wait");
+    soft.options.limits.soft = Millis(100);
+    EXPECT_EQ(soft.run().action, Action::kRetry) << "it may still say what becomes of its message";
+}
+
+TEST(CommandRunner, MemoryOfItsChildrenCounts) {
+    Shell greedy("head -c 200000000 /dev/zero | tail -c 200000000 | sleep 60");
+    greedy.options.limits.rss_max = 64 << 20;
+    EXPECT_EQ(greedy.run().reason, "RSS limit of 64.0 MiB");
+}
+
+TEST(CommandRunner, ADescendantThatHoldsStderrDelaysNothing) {
+    const test::Stopwatch watch;
+    EXPECT_EQ(Shell("setsid sleep 20 & echo why >&2; exit 3").run().reason, "exit 3: why");
+    EXPECT_LT(watch.seconds(), 10);
+}
+
+TEST(CommandRunner, KillAllEndsCommandsAndTheirChildrenAndReleases) {
     std::array<int, 2> started{};
     ASSERT_EQ(::pipe(started.data()), 0);
     // The shell's child holds the pipe open too: only when both are gone does read() see its end.
-    CommandRunner runner =
-        shell("sleep 60 >&" + std::to_string(started[1]) + " & echo up >&" + std::to_string(started[1]) + "; wait");
-    std::thread thread([&] { EXPECT_EQ(*runner.run({}), 128 + SIGKILL); });
+    Shell shell("sleep 60 >&" + std::to_string(started[1]) + " & echo up >&" + std::to_string(started[1]) + "; wait");
+    std::thread thread([&] { EXPECT_EQ(shell.run().action, Action::kRelease); });
     std::array<char, 8> text{};
     ASSERT_EQ(::read(started[0], text.data(), text.size()), 3);
-    runner.kill_all();
+    shell.runner.kill_all();
     thread.join();
     ::close(started[1]);
     EXPECT_EQ(::read(started[0], text.data(), text.size()), 0);
     ::close(started[0]);
+    EXPECT_EQ(shell.run().action, Action::kRelease) << "nothing is started any more";
 }
 
 TEST(ExitOn, ReadsAllThree) {

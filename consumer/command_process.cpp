@@ -1,0 +1,250 @@
+#include "consumer/command_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "consumer/process_tree.h"
+#include "proto/command/output.h"
+
+namespace telpher {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kRssFirst = 20ms;
+constexpr Duration kRssEvery = 50ms;
+constexpr int kFirstFreeFd = 10;  // ours are above those that the command gets
+constexpr std::size_t kPumpBytes = 16 * 1024;
+
+bool is_of_machine(int error) { return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE; }
+
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+    std::vector<char*> list;
+    list.reserve(words.size() + 1);
+    for (const std::string& word : words) list.push_back(const_cast<char*>(word.c_str()));
+    list.push_back(nullptr);
+    return list;
+}
+
+/// Closes its descriptor.
+class Fd {
+public:
+    explicit Fd(int fd = -1) : fd_(fd) {}
+    Fd(const Fd&) = delete;
+    Fd& operator=(const Fd&) = delete;
+    ~Fd() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    [[nodiscard]] int get() const { return fd_; }
+    int release() { return std::exchange(fd_, -1); }
+
+private:
+    int fd_;
+};
+
+/// A copy that is none of 0..3, which the command's take.
+Fd above(int fd) { return Fd(fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, kFirstFreeFd)); }
+
+/// Everything the child needs, made before it exists: it shares our memory until it is another program.
+struct Plan {
+    char* const* arguments;
+    char* const* environment;
+    const char* folder;  // nullptr: stay
+    int in, out, err, extra;
+    pid_t parent;
+    int error = 0;  // by the child
+};
+
+// Only system calls: it runs on our memory while this thread waits.
+[[noreturn]] void become(Plan& plan) {
+    const auto must = [&plan](int result) {
+        if (result >= 0) return;
+        plan.error = errno;
+        ::_exit(127);
+    };
+    ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != plan.parent) ::_exit(127);
+    for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+    must(::dup2(plan.in, STDIN_FILENO));
+    if (plan.out >= 0) must(::dup2(plan.out, STDOUT_FILENO));
+    must(::dup2(plan.err, STDERR_FILENO));
+    if (plan.extra >= 0) must(::dup2(plan.extra, 3));
+    if (plan.folder != nullptr) must(::chdir(plan.folder));
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::execvpe(plan.arguments[0], plan.arguments, plan.environment);
+    plan.error = errno;
+    ::_exit(127);
+}
+
+// No signal may find the child on our memory with our handlers.
+pid_t start_child(Plan& plan) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const pid_t pid = ::vfork();
+    if (pid == 0) become(plan);
+    if (pid < 0) plan.error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return pid;
+}
+
+}  // namespace
+
+MemoryFile::MemoryFile(std::string_view bytes) : fd_(::memfd_create("telpher", MFD_CLOEXEC)) {
+    if (fd_ < 0) return;
+    ok_ = command::write_all(fd_, bytes) && ::lseek(fd_, 0, SEEK_SET) == 0;
+}
+
+MemoryFile::~MemoryFile() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+CommandProcess::~CommandProcess() {
+    if (!started()) return;
+    ::kill(-pid_, SIGKILL);
+    (void)finish([] {});
+}
+
+Result<void> CommandProcess::start(const Launch& launch) {
+    const auto arguments = pointers(launch.command);
+    const auto environment = pointers(launch.environment);
+    std::array<int, 2> err{};
+    if (::pipe2(err.data(), O_CLOEXEC) != 0) return fail(Code::kIo, std::string("pipe: ") + std::strerror(errno));
+    Fd err_read(err[0]);
+    const Fd err_pipe(err[1]);
+    const Fd in = above(launch.in), err_write = above(err[1]), extra = above(launch.extra);
+    const Fd out(launch.out >= 0                   ? above(launch.out).release()
+                 : launch.to == StdoutTo::kLog     ? above(err[1]).release()
+                 : launch.to == StdoutTo::kDiscard ? ::open("/dev/null", O_WRONLY | O_CLOEXEC)
+                                                   : -1);
+    Plan plan{arguments.data(), environment.data(), launch.folder.empty() ? nullptr : launch.folder.c_str(),
+              in.get(),         out.get(),          err_write.get(),
+              extra.get(),      ::getpid()};
+    const pid_t pid = start_child(plan);
+    if (pid > 0 && plan.error != 0) ::waitpid(pid, nullptr, 0);
+    if (plan.error != 0) {
+        return fail(is_of_machine(plan.error) ? Code::kIo : Code::kConfig,
+                    launch.command[0] + ": " + std::strerror(plan.error));
+    }
+    pid_ = pid;
+    pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+    err_ = err_read.release();
+    ::fcntl(err_, F_SETFL, O_NONBLOCK);
+    if (pidfd_ >= 0) return {};
+    const int error = errno;
+    ::kill(-pid_, SIGKILL);
+    (void)finish([] {});
+    return fail(Code::kIo, std::string("pidfd: ") + std::strerror(error));
+}
+
+bool CommandProcess::ended() const {
+    siginfo_t ended{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOWAIT | WNOHANG) == 0 && ended.si_pid != 0;
+}
+
+// --- limits ---
+
+void CommandProcess::limit(const CommandLimits& limits, Instant from) {
+    soft_at_ = limits.soft == kForever ? Instant::never() : from + limits.soft;
+    hard_at_ = limits.hard == kForever ? Instant::never() : from + limits.hard;
+    rss_max_ = limits.rss_max;
+    rss_at_ = rss_max_ == 0 ? Instant::never() : from + kRssFirst;
+    exceeded_.reset();
+}
+
+void CommandProcess::keep_limits(Instant now) {
+    if (now >= soft_at_) {
+        soft_at_ = Instant::never();
+        exceeded_ = CommandEnd::Why::kTimeLimit;
+        ::kill(-pid_, SIGTERM);
+    }
+    if (now >= hard_at_) {
+        hard_at_ = Instant::never();
+        exceeded_ = CommandEnd::Why::kTimeLimit;
+        ::kill(-pid_, SIGKILL);
+    }
+    if (now < rss_at_) return;
+    rss_at_ = now + kRssEvery;
+    if (tree_rss(pid_) <= rss_max_) return;
+    rss_at_ = Instant::never();
+    exceeded_ = CommandEnd::Why::kRssLimit;
+    ::kill(-pid_, SIGKILL);
+}
+
+int CommandProcess::wait_ms(Instant now) const {
+    const Instant next = std::min({soft_at_, hard_at_, rss_at_});
+    if (next == Instant::never()) return -1;
+    return static_cast<int>(std::clamp<std::int64_t>((next - now + 999'999ns) / 1ms, 0, 3'600'000));
+}
+
+// --- waiting ---
+
+CommandProcess::Event CommandProcess::wait(int fd, bool writes) {
+    for (;;) {
+        std::array<pollfd, 3> waits{{{pidfd_, POLLIN, 0}, {err_, POLLIN, 0}, {fd, 0, 0}}};
+        waits[2].events = writes ? POLLOUT : POLLIN;
+        if (::poll(waits.data(), waits.size(), wait_ms(system_clock().now())) < 0 && errno != EINTR)
+            return Event::kEnded;
+        if (waits[1].revents != 0) (void)pump();
+        // What it wrote before it ended comes first.
+        if (waits[2].revents != 0 && !writes) return Event::kReadable;
+        if (waits[0].revents != 0) return Event::kEnded;
+        if (waits[2].revents != 0) return Event::kWritable;
+        keep_limits(system_clock().now());
+    }
+}
+
+/// Passes on what there is on stderr; false: nothing now.
+bool CommandProcess::pump() {
+    std::array<char, kPumpBytes> buffer;  // NOLINT: filled by read
+    const ssize_t got = ::read(err_, buffer.data(), buffer.size());
+    if (got > 0) {
+        const std::string_view text(buffer.data(), static_cast<std::size_t>(got));
+        tail_.add(text);
+        (void)command::write_all(STDERR_FILENO, text);
+        return true;
+    }
+    if (got == 0) {  // all who could write are gone
+        ::close(err_);
+        err_ = -1;
+    }
+    return false;
+}
+
+// A descendant may hold its stderr for as long as it likes: what is there now is taken, then nobody listens.
+CommandEnd CommandProcess::finish(const std::function<void()>& before_reaped) {
+    siginfo_t ended{};
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) continue;
+    constexpr int kReadsMax = 64;  // one who writes without end does not keep us
+    for (int reads = 0; err_ >= 0 && reads < kReadsMax && pump(); ++reads) continue;
+    if (exceeded_) ::kill(-pid_, SIGKILL);  // the rest of the group, before its number is free
+    before_reaped();
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) continue;
+    pid_ = 0;
+    for (int* fd : {&err_, &pidfd_}) {
+        if (*fd >= 0) ::close(*fd);
+        *fd = -1;
+    }
+    const bool killed = WIFSIGNALED(status);
+    const int number = killed ? WTERMSIG(status) : WEXITSTATUS(status);
+    if (exceeded_ && (killed || *exceeded_ == CommandEnd::Why::kRssLimit)) return {*exceeded_, number};
+    return {killed ? CommandEnd::Why::kSignal : CommandEnd::Why::kExit, number};
+}
+
+}  // namespace telpher
