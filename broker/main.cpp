@@ -2,11 +2,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "broker/config.h"
 #include "broker/daemon.h"
+#include "broker/manual.h"
 #include "broker/offline.h"
 #include "proto/base/standard_descriptors.h"
+#include "proto/command/hidden.h"
 #include "proto/config/flags.h"
 #include "proto/config/print.h"
 #include "proto/version.h"
@@ -72,7 +75,7 @@ int check_config(const Invocation& invocation) {
 
 int main(int argc, char** argv) {
     telpher::fill_standard_descriptors();
-    CLI::App app{"Telpher's broker: bounded, durable queues between processes"};
+    CLI::App app{"Telpher's broker: bounded, durable queues between processes", "telpherd"};
     app.set_version_flag(
         "--version", "telpherd " + std::string(telpher::kVersion) + " (" + std::string(telpher::kGitRevision) + ")");
     Invocation invocation;
@@ -86,6 +89,10 @@ int main(int argc, char** argv) {
     CLI::App* fsck = app.add_subcommand("fsck", "Checks a stopped daemon's log and changes nothing");
     fsck->add_option("DIR", offline.data_dir, "Data directory")->required();
     app.require_subcommand(0, 1);
+    if (argc == 3 && std::string_view(argv[1]) == "__man" && std::string_view(argv[2]) == "telpherd.toml") {
+        return std::fputs(telpher::broker::config_page().c_str(), stdout) < 0 ? 1 : 0;
+    }
+    if (const auto answered = telpher::command::answer_hidden(app, argc, argv, 8, {})) return *answered;
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -14,5 +14,6 @@ void add_status_command(command::Program& program);    ///< status
 void add_top_command(command::Program& program);       ///< top
 void add_check_commands(command::Program& program);    ///< check ready|queue
 void add_bench_command(command::Program& program);     ///< bench
+void add_completion_command(command::Program& program);  ///< completion
 
 }  // namespace telpher::cli

@@ -11,5 +11,6 @@ int main(int argc, char** argv) {
     telpher::cli::add_top_command(program);
     telpher::cli::add_check_commands(program);
     telpher::cli::add_bench_command(program);
+    telpher::cli::add_completion_command(program);
     return program.main(argc, argv);
 }

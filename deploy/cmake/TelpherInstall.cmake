@@ -23,21 +23,22 @@ target_include_directories(telpher_shared INTERFACE
 
 include(CMakePackageConfigHelpers)
 set(_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/telpher")
-install(TARGETS telpher_shared EXPORT telpherTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(TARGETS telpher_shared EXPORT telpherTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime
+    NAMELINK_COMPONENT dev)
 foreach(part IN ITEMS proto producer consumer)
     if(EXISTS "${PROJECT_SOURCE_DIR}/${part}/include/telpher")
         install(DIRECTORY "${PROJECT_SOURCE_DIR}/${part}/include/telpher" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-            FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+            COMPONENT dev FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
     endif()
 endforeach()
-install(EXPORT telpherTargets NAMESPACE telpher:: DESTINATION "${_package_dir}")
+install(EXPORT telpherTargets NAMESPACE telpher:: DESTINATION "${_package_dir}" COMPONENT dev)
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/telpherConfig.cmake.in"
     "${PROJECT_BINARY_DIR}/telpherConfig.cmake" INSTALL_DESTINATION "${_package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/telpherConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/telpherConfig.cmake" "${PROJECT_BINARY_DIR}/telpherConfigVersion.cmake"
-    DESTINATION "${_package_dir}")
+    DESTINATION "${_package_dir}" COMPONENT dev)
 # From lib/pkgconfig, however deep that is, back to the prefix: the installed folder may be moved.
 file(RELATIVE_PATH TELPHER_PC_PREFIX "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 string(REGEX REPLACE "/$" "" TELPHER_PC_PREFIX "${TELPHER_PC_PREFIX}")
 configure_file("${CMAKE_CURRENT_LIST_DIR}/telpher.pc.in" "${PROJECT_BINARY_DIR}/telpher.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/telpher.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+install(FILES "${PROJECT_BINARY_DIR}/telpher.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)

@@ -8,6 +8,7 @@
 
 #include "proto/base/standard_descriptors.h"
 #include "proto/command/exit.h"
+#include "proto/command/hidden.h"
 #include "proto/command/output.h"
 #include "proto/command/queue_flags.h"
 #include "proto/version.h"
@@ -18,6 +19,8 @@ namespace {
 
 constexpr int kProtocolVersion = 1;
 constexpr std::string_view kCompiler = "g++ " __VERSION__;
+/// Nobody waits longer for a completion.
+constexpr Millis kNamesWait{500};
 
 }  // namespace
 
@@ -52,6 +55,23 @@ int Program::dispatch() {
     }
 }
 
+std::vector<std::string> Program::queue_names(const std::vector<std::string>& words) const {
+    Globals globals = globals_;
+    globals.timeout = kNamesWait;
+    for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+        if (words[i] == "-s" || words[i] == "--server") globals.server = words[i + 1];
+    }
+    std::vector<std::string> names;
+    try {
+        Client client(globals.client_options());
+        if (const auto queues = client.list(kNamesWait)) {
+            for (const QueueStats& queue : *queues) names.push_back(queue.name);
+        }
+    } catch (const Failure&) {  // a server that makes no sense has no queues
+    }
+    return names;
+}
+
 std::vector<std::string> Program::fill_in(int argc, const char* const* argv, std::string_view option) {
     std::vector<std::string> words(argv + 1, argv + argc);
     for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
@@ -66,6 +86,9 @@ std::vector<std::string> Program::fill_in(int argc, const char* const* argv, std
 int Program::main(int argc, const char* const* argv) {
     fill_standard_descriptors();
     std::signal(SIGPIPE, SIG_IGN);
+    const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    const auto answered = answer_hidden(app_, argc, argv, 1, [&] { return queue_names(words); });
+    if (answered) return *answered;
     try {
         app_.parse(fill_in(argc, argv, "--create"));
     } catch (const CLI::CallForHelp&) {

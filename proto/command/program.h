@@ -23,8 +23,8 @@ public:
     /// What runs when `command` (the app itself, or a subcommand) was chosen; returns the exit status.
     void on(CLI::App& command, std::function<int()> run);
 
-    /// Parses and runs; the exit status. The value of --create may be left out. Never throws. Ignores SIGPIPE from here
-    /// on.
+    /// Parses and runs, or answers what proto/command/hidden.h lists; the exit status. The value of --create may be
+    /// left out. Never throws. Ignores SIGPIPE from here on.
     int main(int argc, const char* const* argv);
 
     /// Lets the value of `option` (say --create) be left out: the next word is its value only if it has a '=' in it.
@@ -32,6 +32,7 @@ public:
 
 private:
     int dispatch();
+    std::vector<std::string> queue_names(const std::vector<std::string>& words) const;
     int print_version() const;
 
     CLI::App app_;
