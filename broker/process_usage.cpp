@@ -9,6 +9,8 @@
 #include <sstream>
 #include <string>
 
+#include "proto/base/clock.h"
+
 namespace telpher::broker {
 namespace {
 
@@ -31,13 +33,11 @@ void read_stat(ProcessUsage& usage) {
     for (int field = 3; field < 20; ++field) fields >> skipped;
     std::uint64_t start_ticks = 0;
     fields >> usage.threads >> skipped >> start_ticks;
-    std::ifstream stat("/proc/stat");
-    for (std::string word; stat >> word;) {
-        std::uint64_t boot_seconds = 0;
-        if (word != "btime" || !(stat >> boot_seconds)) continue;
-        const auto per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
-        usage.started_seconds = static_cast<double>(boot_seconds) + static_cast<double>(start_ticks) / per_second;
-    }
+    // Not from /proc/stat: a unit with ProcSubset=pid does not see it. The clock counts since the start of the machine.
+    const double booted =
+        static_cast<double>(system_clock().wall().ms) / 1e3 - static_cast<double>(system_clock().now().ns) / 1e9;
+    const auto per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
+    usage.started_seconds = booted + static_cast<double>(start_ticks) / per_second;
 }
 
 }  // namespace
