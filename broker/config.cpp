@@ -76,38 +76,13 @@ void add_limits(Table& table) {
               &DaemonOptions::disk_reserve_bytes);
 }
 
-void add_retry_defaults(Table& table) {
-    const auto queue = [](auto member) {
-        return [member](DaemonOptions & options) -> auto& { return options.queue_defaults.*member; };
-    };
-    table.add({.path = "defaults.queue.max_attempts",
-               .flag = "--default-max-attempts",
-               .kind = Kind::kCount,
-               .max = limits::kAttemptsMax,
-               .reloadable = true,
-               .help = "Failed attempts that make a message of a new queue a dead letter; 0: it is tried for ever."},
-              queue(&queue::Options::max_attempts));
-    table.add({.path = "defaults.queue.backoff",
-               .flag = "--default-backoff",
-               .kind = Kind::kDuration,
-               .max = kLeaseMaxMs,
-               .reloadable = true,
-               .help = "How long a failed message of a new queue waits for its second attempt; doubles with every "
-                       "further one, a fifth more or less."},
-              queue(&queue::Options::backoff_ms));
-    table.add({.path = "defaults.queue.backoff_max",
-               .flag = "--default-backoff-max",
-               .kind = Kind::kDuration,
-               .max = kLeaseMaxMs,
-               .reloadable = true,
-               .help = "Between two attempts at most; not below backoff."},
-              queue(&queue::Options::backoff_max_ms));
+/// A member of the options that a new queue takes.
+template <class Member>
+auto of_queue(Member member) {
+    return [member](DaemonOptions& options) -> decltype(auto) { return (options.queue_defaults.*member); };
 }
 
 void add_queue_defaults(Table& table) {
-    const auto queue = [](auto member) {
-        return [member](DaemonOptions & options) -> auto& { return options.queue_defaults.*member; };
-    };
     table.add({.path = "defaults.queue.max_messages",
                .flag = "--default-max-messages",
                .kind = Kind::kCount,
@@ -116,30 +91,30 @@ void add_queue_defaults(Table& table) {
                .reloadable = true,
                .help = "Messages a new queue holds at most (maxsize), where its maker says nothing. Queues that are "
                        "there keep what they have; so with the keys below."},
-              queue(&queue::Options::maxsize));
+              of_queue(&queue::Options::maxsize));
     table.add({.path = "defaults.queue.max_bytes",
                .flag = "--default-max-bytes",
                .kind = Kind::kSize,
                .reloadable = true,
                .help = "Bytes a new queue holds at most; 0: no bound."},
-              queue(&queue::Options::max_bytes));
-    table.add_choice<decltype(queue(&queue::Options::on_full)), queue::OnFull>(
+              of_queue(&queue::Options::max_bytes));
+    table.add_choice<decltype(of_queue(&queue::Options::on_full)), queue::OnFull>(
         {.path = "defaults.queue.on_full",
          .flag = "--default-on-full",
          .value_name = "POLICY",
          .reloadable = true,
          .help = "What a put to a full new queue does."},
-        queue(&queue::Options::on_full),
+        of_queue(&queue::Options::on_full),
         {{"block", queue::OnFull::kBlock},
          {"reject", queue::OnFull::kReject},
          {"drop-oldest", queue::OnFull::kDropOldest}});
-    table.add_choice<decltype(queue(&queue::Options::durability)), queue::Durability>(
+    table.add_choice<decltype(of_queue(&queue::Options::durability)), queue::Durability>(
         {.path = "defaults.queue.durability",
          .flag = "--default-durability",
          .value_name = "D",
          .reloadable = true,
          .help = "When a put to a new queue is confirmed: after fdatasync, after write(2), or in memory."},
-        queue(&queue::Options::durability),
+        of_queue(&queue::Options::durability),
         {{"fsync", queue::Durability::kFsync},
          {"async", queue::Durability::kAsync},
          {"memory", queue::Durability::kMemory}});
@@ -150,8 +125,32 @@ void add_queue_defaults(Table& table) {
                .reloadable = true,
                .help = "A message of a new queue that is not settled in this time goes to somebody else; 0: as long as "
                        "its consumer lives."},
-              queue(&queue::Options::lease_ms));
-    add_retry_defaults(table);
+              of_queue(&queue::Options::lease_ms));
+}
+
+void add_retry_defaults(Table& table) {
+    table.add(
+        {.path = "defaults.queue.retry.max_attempts",
+         .flag = "--default-max-attempts",
+         .kind = Kind::kCount,
+         .max = limits::kAttemptsMax,
+         .reloadable = true,
+         .help = "Failed attempts after which a message of a new queue is a dead letter; 0: it is never given up."},
+        of_queue(&queue::Options::max_attempts));
+    table.add({.path = "defaults.queue.retry.backoff",
+               .flag = "--default-backoff",
+               .kind = Kind::kDuration,
+               .max = kLeaseMaxMs,
+               .reloadable = true,
+               .help = "Before the second attempt; doubles with each."},
+              of_queue(&queue::Options::backoff_ms));
+    table.add({.path = "defaults.queue.retry.max",
+               .flag = "--default-backoff-max",
+               .kind = Kind::kDuration,
+               .max = kLeaseMaxMs,
+               .reloadable = true,
+               .help = "The longest time before an attempt."},
+              of_queue(&queue::Options::backoff_max_ms));
 }
 
 void add_timing(Table& table) {
@@ -232,6 +231,7 @@ Table make_table() {
     add_places(table);
     add_limits(table);
     add_queue_defaults(table);
+    add_retry_defaults(table);
     add_timing(table);
     add_storage(table);
     add_log(table);
@@ -265,6 +265,10 @@ void check(DaemonOptions& options, config::Resolved& resolved) {
         complain({"storage.segment_bytes", "limits.message_size"},
                  "storage.segment_bytes must be at least 8MiB and twice limits.message_size (" +
                      format_size(segment_bytes_min) + "), got " + format_size(options.segment_bytes));
+    }
+    if (options.queue_defaults.backoff_ms > options.queue_defaults.backoff_max_ms) {
+        complain({"defaults.queue.retry.backoff", "defaults.queue.retry.max"},
+                 "defaults.queue.retry.backoff must be at most defaults.queue.retry.max");
     }
     if (options.session_lease_ms < 2 * options.heartbeat_ms) {
         complain({"timing.session_lease", "timing.heartbeat"},

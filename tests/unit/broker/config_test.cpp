@@ -73,6 +73,7 @@ TEST_F(DaemonConfig, the_file_fills_the_options) {
         "[limits]\nmessage_size = '2MiB'\nconnections = 7\ndisk_free = '1GiB'\n"
         "[defaults.queue]\nmax_messages = 50\nmax_bytes = '1MB'\non_full = 'reject'\ndurability = 'async'\nlease = "
         "'30s'\n"
+        "retry = { max_attempts = 9, backoff = '5s', max = '5m' }\n"
         "[timing]\nheartbeat = '1s'\nsession_lease = '3s'\n"
         "[storage]\ncache_bytes = 4096\n"
         "[log]\nlevel = 'debug'\nformat = 'json'\n");
@@ -87,7 +88,10 @@ TEST_F(DaemonConfig, the_file_fills_the_options) {
                                .max_bytes = 1'000'000,
                                .on_full = queue::OnFull::kReject,
                                .durability = queue::Durability::kAsync,
-                               .lease_ms = 30'000};
+                               .lease_ms = 30'000,
+                               .max_attempts = 9,
+                               .backoff_ms = 5'000,
+                               .backoff_max_ms = 300'000};
     EXPECT_EQ(options.queue_defaults, queue);
     EXPECT_EQ(options.heartbeat_ms, 1'000U);
     EXPECT_EQ(options.session_lease_ms, 3'000U);
@@ -99,11 +103,12 @@ TEST_F(DaemonConfig, the_file_fills_the_options) {
 
 TEST_F(DaemonConfig, what_fits_not_together_is_told_where_it_was_said) {
     EXPECT_THAT(problems("[limits]\nmessage_size = '16MiB'\n[storage]\nsegment_bytes = '9MiB'\n"
-                         "[timing]\nheartbeat = '20s'\n"
+                         "[timing]\nheartbeat = '20s'\n[defaults.queue.retry]\nbackoff = '2d'\n"
                          "[listen]\nclient = ['tcp://0.0.0.0:1', 'carrier-pigeon://roof']\n"),
-                ElementsAre(HasSubstr("telpherd.toml:8:1: error: listen.client: tcp://0.0.0.0:1 can be reached"),
-                            HasSubstr("telpherd.toml:8:1: error: listen.client: carrier-pigeon://roof"),
+                ElementsAre(HasSubstr("telpherd.toml:10:1: error: listen.client: tcp://0.0.0.0:1 can be reached"),
+                            HasSubstr("telpherd.toml:10:1: error: listen.client: carrier-pigeon://roof"),
                             HasSubstr("telpherd.toml:4:1: error: storage.segment_bytes must be at least"),
+                            HasSubstr("telpherd.toml:8:1: error: defaults.queue.retry.backoff must be at most"),
                             HasSubstr("telpherd.toml:6:1: error: timing.session_lease must be at least twice")));
     EXPECT_THAT(problems("listen.client = []\n"), ElementsAre(HasSubstr("listen.client must name an address")));
     EXPECT_THAT(problems("[listen]\ninsecure = true\nclient = 'tcp://0.0.0.0:1'\n"), ElementsAre());
