@@ -97,7 +97,7 @@ protected:
             auto message = queue.get(Millis(10'000));
             ASSERT_TRUE(message.has_value());
             if (i == 0) {
-                message->nack();
+                message->nack(Millis(0));
             } else {
                 ASSERT_TRUE(message->ack_confirmed(Millis(10'000)).has_value());
             }
