@@ -14,12 +14,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "broker/listen_address.h"
 #include "broker/log/dir_lock.h"
+#include "broker/refusals.h"
+#include "broker/user_book.h"
 #include "broker/zap.h"
 #include "proto/base/random.h"
+#include "proto/security/key_file.h"
 #include "proto/version.h"
 
 namespace telpher::broker {
@@ -97,14 +101,15 @@ public:
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto written = ::write(failed_, &one, sizeof one);
     }
-    /// Waits for a signal to stop (its number) or a failure (0).
-    [[nodiscard]] int wait() const {
+    /// Waits for a signal to stop (its number) or a failure (0); does `reload` on each SIGHUP meanwhile.
+    [[nodiscard]] int wait(const std::function<void()>& reload) const {
         for (;;) {
             std::array<pollfd, 2> polled{pollfd{signals_, POLLIN, 0}, pollfd{failed_, POLLIN, 0}};
             if (::poll(polled.data(), polled.size(), -1) < 0) continue;
             if (polled[1].revents != 0) return 0;
             const int signal = next_signal();
             if (signal == SIGTERM || signal == SIGINT) return signal;
+            if (signal == SIGHUP) reload();
         }
     }
     [[nodiscard]] int next_signal() const {
@@ -142,8 +147,8 @@ ShardThread::Settings settings_of(const DaemonOptions& options) {
 /// libzmq's context with everything in it that must outlive the sockets.
 struct Zmq {
     void* context = zmq_ctx_new();
-    Zap zap{context};
-    Zmq() {
+    Zap zap;
+    Zmq(const UserBook& users, Refusals& refusals) : zap(context, users, refusals) {
         zmq_ctx_set(context, ZMQ_IO_THREADS, 1);
         constexpr int kZeroCopyReceive = 10;  // not in zmq.h: an optimisation only, off where it can be set
         zmq_ctx_set(context, kZeroCopyReceive, 0);
@@ -158,16 +163,48 @@ void watch_for_second_signal(const Events& events) {
     }).detach();
 }
 
+/// Who may come in. They live as long as the process: what reads them may still run at its end.
+struct Door {
+    UserBook users;
+    Refusals refusals;
+    std::string server_secret;  ///< Empty: no keys.
+
+    Result<void> open(const DaemonOptions& options) {
+        if (options.server_key.empty()) return {};
+        const auto key = security::read_key_file(options.server_key);
+        if (!key) return fail(key.error());
+        server_secret = key->pair.secret_key;
+        return read_users(options);
+    }
+    /// On an error everything stays as it is.
+    Result<void> read_users(const DaemonOptions& options) {
+        if (server_secret.empty()) return {};
+        auto read = Users::load(options.users_dir);
+        if (!read) return fail(read.error());
+        const std::size_t count = (*read)->size();
+        users.set(std::move(*read));
+        spdlog::info("{} users in {}", count, options.users_dir);
+        if (count == 0) spdlog::warn("nobody can come in over tcp: `telpher user add NAME` makes a user");
+        return {};
+    }
+};
+
 Result<int> serve(const DaemonOptions& options, const Events& events) {
     if (auto done = prepare_dir(options.data_dir); !done) return fail(done.error());
     auto lock = log::DirLock::take(options.data_dir);
     if (!lock) return fail(lock.error());
     // libzmq draws its routing ids from rand() and never seeds it: a peer that can guess one can abort the process.
     std::srand(static_cast<unsigned>(system_entropy()));
-    auto zmq = std::make_unique<Zmq>();
+    auto door = std::make_unique<Door>();
+    if (auto done = door->open(options); !done) return fail(done.error());
+    auto zmq = std::make_unique<Zmq>(door->users, door->refusals);
     if (auto done = zmq->zap.start(); !done) return fail(done.error());
-    ShardThread shard(zmq->context, log::posix_file_system(), system_clock(), [&events] { events.tell_failed(); });
-    if (auto done = shard.start(settings_of(options)); !done) return fail(done.error());
+    ShardThread shard(zmq->context, log::posix_file_system(), system_clock(), door->users,
+                      [&events] { events.tell_failed(); });
+    ShardThread::Settings settings = settings_of(options);
+    settings.router.server_secret = door->server_secret;
+    settings.router.refusals = &door->refusals;
+    if (auto done = shard.start(std::move(settings)); !done) return fail(done.error());
     std::string where;
     for (const std::string& endpoint : shard.endpoints()) where += " " + endpoint;
     spdlog::info("ready: {} queues, {} messages, start {} of {}", shard.shard().queue_count(),
@@ -175,7 +212,11 @@ Result<int> serve(const DaemonOptions& options, const Events& events) {
     std::printf("telpherd: ready%s\n", where.c_str());
     if (options.dev) std::printf("export TELPHER_SERVER=%s\n", shard.endpoints().front().c_str());
     std::fflush(stdout);
-    const int signal = events.wait();
+    const int signal = events.wait([&] {
+        if (auto done = door->read_users(options); !done)
+            spdlog::error("reload: {}; nothing was changed", done.error().message());
+        shard.users_changed();
+    });
     spdlog::info("{}", signal == 0 ? "the log failed: stopping" : "draining; a second signal stops now");
     watch_for_second_signal(events);
     auto stopped = shard.stop();
@@ -232,7 +273,7 @@ int run_daemon(DaemonOptions options) {
         }
         if (options.listen.empty()) options.listen = {"ipc:///run/telpher/telpher.sock"};
         for (std::string& endpoint : options.listen) {
-            auto checked = check_listen_address(endpoint, options.insecure);
+            auto checked = check_listen_address(endpoint, options.insecure || !options.server_key.empty());
             if (!checked) return fail(checked.error());
             endpoint = *checked;
         }

@@ -13,8 +13,10 @@ namespace telpher::broker {
 struct DaemonOptions {
     std::string data_dir = "/var/lib/telpher";
     std::vector<std::string> listen;
-    bool dev = false;       ///< Temporary data directory, ipc endpoint inside it; both go at a clean stop.
-    bool insecure = false;  ///< Allow addresses other hosts can reach, although there are no keys yet.
+    bool dev = false;        ///< Temporary data directory, ipc endpoint inside it; both go at a clean stop.
+    bool insecure = false;   ///< Allow addresses other hosts can reach, although there are no keys.
+    std::string server_key;  ///< Key file of the broker: tcp speaks CURVE with it. Empty: no keys.
+    std::string users_dir = "/etc/telpher/users";  ///< With a server key: who may come in.
     std::string log_level = "info";
     std::size_t connections_max = 10'000;
     std::uint64_t hello_timeout_ms = 5'000;

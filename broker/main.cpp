@@ -19,6 +19,13 @@ void add_daemon_flags(CLI::App& app, DaemonOptions& options) {
     app.add_option("--listen", options.listen, "tcp://ADDRESS:PORT or ipc:///PATH; may be given again")
         ->allow_extra_args(false);
     app.add_flag("--dev", options.dev, "Try it: temporary data directory, ipc; prints how to connect");
+    app.add_option("--server-key", options.server_key,
+                   "Key file made by `telpher keygen`: tcp is encrypted, and only for users with a key")
+        ->type_name("FILE");
+    app.add_option("--users", options.users_dir,
+                   "With --server-key: files of `telpher user add`; SIGHUP reads them again")
+        ->type_name("DIR")
+        ->capture_default_str();
     app.add_flag("--insecure", options.insecure, "Allow addresses that other hosts can reach, without keys");
     app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error")
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))

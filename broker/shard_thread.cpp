@@ -19,8 +19,9 @@ constexpr auto kGoodbyeTime = std::chrono::milliseconds(100);  // for the last f
 
 }  // namespace
 
-ShardThread::ShardThread(void* context, log::FileSystem& files, const Clock& clock, std::function<void()> on_failed)
-    : context_(context), files_(files), clock_(clock), on_failed_(std::move(on_failed)) {}
+ShardThread::ShardThread(void* context, log::FileSystem& files, const Clock& clock, const UserBook& users,
+                         std::function<void()> on_failed)
+    : context_(context), files_(files), clock_(clock), users_(users), on_failed_(std::move(on_failed)) {}
 
 ShardThread::~ShardThread() {
     static_cast<void>(stop());
@@ -39,10 +40,12 @@ Result<void> ShardThread::start(Settings settings) {
         .clock = clock_,
         .entropy = [] { return system_entropy(); },
         .make_loader =
-            [this](log::Reader& reader) { return std::make_unique<ColdReader>(reader, [this] { wake_.notify(); }); }};
+            [this](log::Reader& reader) { return std::make_unique<ColdReader>(reader, [this] { wake_.notify(); }); },
+        .refusals = settings.router.refusals};
     auto shard = Shard::open(std::move(settings.shard), std::move(settings.log), std::move(seams));
     if (!shard) return fail(shard.error());
     shard_ = std::move(*shard);
+    look_up_users();
     if (auto bound = router_->listen(settings.listen); !bound) return bound;
     shard_->log().on_commit([this] { wake_.notify(); });
     commit_thread_ = std::thread([this] { run_commits(); });
@@ -64,6 +67,7 @@ void ShardThread::run() {
     while (!stopping_) {
         const Instant now = clock_.now();
         router_->tick(now);
+        look_up_users();
         work_since_trim_ += shard_->do_work(now);  // sleep() looks again
         note_departures();
         tell_of_disk();
@@ -74,6 +78,11 @@ void ShardThread::run() {
         sleep();
     }
     drain();
+}
+
+void ShardThread::look_up_users() {
+    const std::uint64_t generation = users_.generation();
+    if (std::exchange(users_generation_, generation) != generation) shard_->set_users(users_.get());
 }
 
 /// What waited for a peer that did not read goes with it, which may be much.
@@ -96,7 +105,8 @@ void ShardThread::tell_of_disk() {
 void ShardThread::sleep() {
     wake_.prepare();
     // What happened before did not wake us: look once more.
-    if (stopping_ || shard_->do_work(clock_.now()) > 0) return wake_.awake();
+    if (stopping_ || users_.generation() != users_generation_ || shard_->do_work(clock_.now()) > 0)
+        return wake_.awake();
     const Duration left = std::min(shard_->next_timer(), router_->next_timer()) - clock_.now();
     const auto ms = std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 500);
     const Instant asleep = clock_.now();

@@ -11,5 +11,7 @@ void add_queue_commands(command::Program& program);    ///< queue create|ls|show
 void add_end_commands(command::Program& program);      ///< join, and seal and reopen, also of `queue` (add that first)
 void add_status_command(command::Program& program);    ///< status
 void add_bench_command(command::Program& program);     ///< bench
+void add_key_commands(command::Program& program);      ///< keygen, user add|ls|show|rekey|rm
+void add_context_commands(command::Program& program);  ///< context add|ls|use|show|rm
 
 }  // namespace telpher::cli

@@ -15,7 +15,7 @@ namespace telpher::test {
 
 struct BrokerOptions {
     std::vector<std::string> args;  ///< Added to --data-dir and --listen.
-    std::optional<ProcessOptions::Descriptors> descriptors;
+    std::optional<ProcessOptions::Descriptors> descriptors = {};
     std::filesystem::path data_dir = {};  ///< Empty: in the test's own folder.
 };
 
