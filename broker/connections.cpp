@@ -15,6 +15,16 @@ constexpr int kSuspiciousLooks = 4;  // two seconds
 constexpr int kUnreadMax = 128 * 1024;
 constexpr std::size_t kDepartedMax = 65'536;
 
+/// What a connection may send before its HELLO was taken: the handshake and the largest HELLO are well below.
+constexpr std::uint64_t kStrangerBytesMax = 128 * 1024;
+
+/// Bytes that came in on a tcp connection; 0 for others, where the kernel does not count.
+std::uint64_t received_bytes(int fd) {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
+}
+
 /// Peers are named by a 32-bit counter that wraps.
 bool is_newer(PeerId peer, PeerId than) { return static_cast<std::int32_t>(peer.value() - than.value()) > 0; }
 
@@ -160,7 +170,8 @@ void Connections::tick(Instant now) {
     look_at_ = now + kLookEvery;
     for (auto& [fd, connection] : by_fd_) {
         if (connection.going) continue;
-        if (!connection.welcome && connection.since + limits_.hello_timeout <= now) {
+        const bool late = connection.since + limits_.hello_timeout <= now;
+        if (!connection.welcome && (late || received_bytes(fd) > kStrangerBytesMax)) {
             shut(fd, connection);
         } else if (connection.welcome && sends_unseen(fd, connection)) {
             shut(fd, connection);
@@ -169,10 +180,7 @@ void Connections::tick(Instant now) {
 }
 
 bool Connections::sends_unseen(int fd, Connection& connection) const {
-    tcp_info info{};
-    socklen_t size = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;  // not tcp
-    const bool too_many = info.tcpi_bytes_received > connection.heard_bytes + limits_.unseen_bytes_max;
+    const bool too_many = received_bytes(fd) > connection.heard_bytes + limits_.unseen_bytes_max;
     connection.suspicious = too_many ? connection.suspicious + 1 : 0;
     return connection.suspicious >= kSuspiciousLooks;
 }

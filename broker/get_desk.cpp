@@ -33,6 +33,8 @@ Result<queue::Verdict> verdict_of(v1::Settle::Verdict verdict) {
             return queue::Verdict::kNack;
         case v1::Settle::VERDICT_RELEASE:
             return queue::Verdict::kRelease;
+        case v1::Settle::VERDICT_DEAD:
+            return queue::Verdict::kDead;
         default:
             return fail(Code::kProtocol, "SETTLE verdict");
     }
@@ -115,7 +117,7 @@ void GetDesk::drop(Subscription& subscription) {
     HostedQueue* queue = core_.catalog.find(subscription.queue);
     if (queue != nullptr) {
         const Returned returned = queue->queue.detach(subscription.consumer);
-        if (queue->durable()) core_.journal.returned(queue->id, returned, 0, false);
+        if (queue->durable()) core_.journal.returned(queue->id, returned, false);
         std::erase(queue->subscriptions, subscription.number);
         core_.catalog.touch(*queue);
     }
@@ -143,23 +145,30 @@ Result<void> GetDesk::settle(Session& session, const v1::Settle& request) {
     constexpr auto kDelayMaxMs = std::chrono::duration_cast<std::chrono::milliseconds>(limits::kNackDelayMax).count();
     if (request.delay_ms() > static_cast<std::uint64_t>(kDelayMaxMs))
         return fail(Code::kBadOption, "nack delay over 7 days");
+    if (request.reason().size() > limits::kReasonBytesMax) return fail(Code::kTooLarge, "reason over 4 KiB");
     subscription->settle_seen = request.settle();
-    const Duration delay = std::chrono::milliseconds(request.delay_ms());
-    std::vector<queue::Range> done;
-    Returned returned;
+    const bool nacked = *verdict == queue::Verdict::kNack;
+    queue::Ruling ruling{*verdict, std::chrono::milliseconds(request.delay_ms())};
+    if (nacked && request.backoff()) ruling.delay = queue::kBackoff;
+    const queue::Death death{nacked ? queue::Cause::kAttempts : queue::Cause::kVerdict, core_.wall, request.reason()};
+    if (nacked || *verdict == queue::Verdict::kDead) ruling.note = queue->note(death);
+    queue::Settled all;
     std::uint64_t looks = kLooksSettled;
     for (const frame::Run& run : *runs) {
         queue::Settled settled = queue->queue.settle(subscription->consumer, {Offset(run.first), run.count},
-                                                     delivery_of(run), *verdict, core_.now, delay, &looks);
-        done.insert(done.end(), settled.done.begin(), settled.done.end());
-        returned.insert(returned.end(), settled.returned.begin(), settled.returned.end());
+                                                     delivery_of(run), ruling, core_.now, &looks);
+        const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+        add(all.done, settled.done);
+        add(all.returned, settled.returned);
+        add(all.delayed, settled.delayed);
+        add(all.died, settled.died);
         for (const queue::Range& lost : settled.lost) subscription->lost.emplace_back(request.settle(), lost);
     }
     if (queue->durable()) {
-        const bool nacked = *verdict == queue::Verdict::kNack;
-        core_.journal.settled(queue->id, done, log::v1::SettleMeta::REASON_ACKED);
-        const bool later = nacked && delay > Duration::zero();
-        core_.journal.returned(queue->id, returned, later ? core_.wall_ms(core_.now + delay) : 0, nacked);
+        core_.journal.settled(queue->id, all.done, log::v1::SettleMeta::REASON_ACKED);
+        core_.journal.returned(queue->id, all.returned, nacked);
+        core_.journal.delayed(queue->id, all.delayed, [this](Instant due) { return core_.wall_ms(due); });
+        core_.journal.died(queue->id, all.died, death, nacked);
     }
     core_.account(*queue);
     core_.catalog.touch(*queue);
@@ -364,8 +373,12 @@ void GetDesk::tell(HostedQueue& queue) {
 
 void GetDesk::run_timers(HostedQueue& queue) {
     core_.journal.reserve(0);
-    const Returned returned = queue.queue.run_timers(core_.now, kTimerRunsMax);
-    if (queue.durable()) core_.journal.returned(queue.id, returned, 0, false);
+    const queue::Death death{queue::Cause::kLease, core_.wall, {}};
+    const auto ended = queue.queue.run_timers(core_.now, kTimerRunsMax, queue.note(death));
+    if (queue.durable()) {
+        core_.journal.returned(queue.id, ended.returned, false);
+        core_.journal.died(queue.id, ended.died, death, false);
+    }
     core_.catalog.touch(queue);
 }
 

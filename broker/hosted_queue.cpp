@@ -11,6 +11,16 @@ void HostedQueue::set_open(Producer& producer, bool open) {
     open ? ++open_producers : --open_producers;
 }
 
+queue::DeathNote HostedQueue::note(queue::Death death) const {
+    if (*reason_bytes + death.reason.size() > limits::kReasonsKeptBytes) death.reason = std::string();
+    *reason_bytes += death.reason.size();
+    const auto forget = [kept = reason_bytes](const queue::Death* gone) {
+        *kept -= gone->reason.size();
+        delete gone;
+    };
+    return {new queue::Death(std::move(death)), forget};
+}
+
 v1::QueueState HostedQueue::state() const {
     const queue::Counters& counters = queue.counters();
     v1::QueueState state;
@@ -19,6 +29,8 @@ v1::QueueState HostedQueue::state() const {
     state.set_ready(queue.ready());
     state.set_leased(queue.leased());
     state.set_delayed(queue.delayed());
+    state.set_dead(queue.dead());
+    state.set_died(counters.died);
     state.set_bytes(queue.bytes());
     state.set_sealed(queue.sealed());
     state.set_paused(queue.paused());

@@ -102,6 +102,9 @@ struct HostedQueue {
     Duration blocked{0};                ///< Sum over tickets of the time they waited for room.
     std::size_t blocked_producers = 0;  ///< Producers whose first ticket is parked.
 
+    std::shared_ptr<std::uint64_t> reason_bytes =
+        std::make_shared<std::uint64_t>(0);  ///< Of the notes that are alive, which may outlive the queue.
+
     bool touched = false;              ///< In the shard's list of queues to look after this cycle.
     Instant timer = Instant::never();  ///< As entered in the shard's timer set.
     Instant recall_at;                 ///< Not before: the next look for leases to ask back.
@@ -121,6 +124,9 @@ struct HostedQueue {
     /// Ready, leased and delayed.
     [[nodiscard]] std::uint64_t unfinished() const { return queue.ready() + queue.leased() + queue.delayed(); }
     void set_open(Producer& producer, bool open);
+    /// What is remembered of a death. Its reason stays out of memory (the log has it) while kReasonsKeptBytes of
+    /// reasons are there.
+    [[nodiscard]] queue::DeathNote note(queue::Death death) const;
     /// What everybody who uses it is told when it goes.
     [[nodiscard]] Error removed() const { return Error(Code::kNotFound, "queue " + name + " was removed"); }
     [[nodiscard]] v1::QueueState state() const;

@@ -59,23 +59,63 @@ void Journal::settled(QueueId queue, std::span<const queue::Range> ranges, log::
     }
 }
 
-void Journal::returned(QueueId queue, const Returned& returned, std::uint64_t due_ms, bool nacked) {
-    for (std::size_t at = 0; at < returned.size(); at += kRangesPerRecord) {
-        log::v1::ReturnMeta meta;
+namespace {
+
+/// Adds runs with their tries to `meta`, which begins as `empty`, and gives it to `done` whenever it is full.
+template <class Meta, class Run>
+void in_records(const Meta& empty, std::span<const Run> runs, const std::function<void(Meta&, const Run&)>& add,
+                const std::function<void(const Meta&)>& done) {
+    while (!runs.empty()) {
+        const auto part = runs.first(std::min(runs.size(), kRangesPerRecord));
+        runs = runs.subspan(part.size());
+        Meta meta = empty;
         std::uint64_t end = 0;
-        const std::size_t stop = std::min(returned.size(), at + kRangesPerRecord);
-        for (std::size_t i = at; i < stop; ++i) {
-            const auto& [range, tries] = returned[i];
-            meta.add_ranges(range.first.value() - end);
-            meta.add_ranges(range.count);
-            end = range.end().value();
-            meta.add_deliveries(tries.deliveries);
-            meta.add_attempts(tries.attempts);
-            meta.add_due_ms(due_ms);
-            if (nacked) meta.set_nacked(meta.nacked() + range.count);
+        for (const Run& run : part) {
+            meta.add_ranges(run.range.first.value() - end);
+            meta.add_ranges(run.range.count);
+            end = run.range.end().value();
+            meta.add_deliveries(run.tries.deliveries);
+            meta.add_attempts(run.tries.attempts);
+            add(meta, run);
         }
-        append(log::Kind::kReturn, queue, meta);
+        done(meta);
     }
+}
+
+}  // namespace
+
+void Journal::returned(QueueId queue, const Returned& returned, bool nacked) {
+    std::vector<queue::Delayed> now;
+    now.reserve(returned.size());
+    for (const auto& [range, tries] : returned) now.push_back({range, tries, {}});
+    const auto add = [nacked](log::v1::ReturnMeta& meta, const queue::Delayed& run) {
+        meta.add_due_ms(0);
+        if (nacked) meta.set_nacked(meta.nacked() + run.range.count);
+    };
+    in_records<log::v1::ReturnMeta, queue::Delayed>({}, now, add,
+                                                    [&](const auto& meta) { append(log::Kind::kReturn, queue, meta); });
+}
+
+void Journal::delayed(QueueId queue, std::span<const queue::Delayed> delayed,
+                      const std::function<std::uint64_t(Instant)>& wall_ms) {
+    const auto add = [&](log::v1::ReturnMeta& meta, const queue::Delayed& run) {
+        meta.add_due_ms(wall_ms(run.due));
+        meta.set_nacked(meta.nacked() + run.range.count);
+    };
+    in_records<log::v1::ReturnMeta, queue::Delayed>({}, delayed, add,
+                                                    [&](const auto& meta) { append(log::Kind::kReturn, queue, meta); });
+}
+
+void Journal::died(QueueId queue, std::span<const queue::Died> died, const queue::Death& death, bool nacked) {
+    log::v1::DeathMeta empty;
+    empty.set_cause(static_cast<std::uint32_t>(death.cause));
+    empty.set_wall_ms(static_cast<std::uint64_t>(death.at.ms));
+    empty.set_reason(death.reason);
+    const auto add = [nacked](log::v1::DeathMeta& meta, const queue::Died& run) {
+        if (nacked) meta.set_nacked(meta.nacked() + run.range.count);
+    };
+    in_records<log::v1::DeathMeta, queue::Died>(empty, died, add,
+                                                [&](const auto& meta) { append(log::Kind::kDeath, queue, meta); });
 }
 
 void Journal::queue_changed(QueueId queue, const log::v1::QueueMeta& change) {

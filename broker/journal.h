@@ -32,8 +32,13 @@ public:
 
     log::Appended batch(QueueId queue, Offset first, std::uint32_t generation, Slice body);
     void settled(QueueId queue, std::span<const queue::Range> ranges, log::v1::SettleMeta::Reason reason);
-    /// `due_ms` 0: ready at once; else delayed until that wall time.
-    void returned(QueueId queue, const Returned& returned, std::uint64_t due_ms, bool nacked);
+    /// Ready at once.
+    void returned(QueueId queue, const Returned& returned, bool nacked);
+    /// Nacked, ready when due; `wall_ms` says what wall time an instant is.
+    void delayed(QueueId queue, std::span<const queue::Delayed> delayed,
+                 const std::function<std::uint64_t(Instant)>& wall_ms);
+    /// Dead letters of one cause, all at `death.at`.
+    void died(QueueId queue, std::span<const queue::Died> died, const queue::Death& death, bool nacked);
     void queue_changed(QueueId queue, const log::v1::QueueMeta& change);
     void producer_changed(QueueId queue, ProducerId producer, log::v1::ProducerMeta::Change change, WallTime now);
     void marks(const log::v1::MarkMeta& marks);

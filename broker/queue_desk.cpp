@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::uint32_t kListMax = 1000;
 constexpr std::size_t kListBytesMax = 48 * 1024;  // one more state still fits a control frame
-constexpr std::uint32_t kPeekMax = 1000;
-constexpr std::size_t kWaitingPeeksMax = 256;
 
 }  // namespace
 
@@ -162,8 +160,9 @@ Result<void> QueueDesk::set(HostedQueue& queue, const v1::QueueOptions& options)
 Result<void> QueueDesk::remove(HostedQueue& queue, bool force) {
     const queue::Queue& state = queue.queue;
     const std::uint64_t unfinished = state.ready() + state.leased() + state.delayed() + state.waiters();
-    if (unfinished > 0 && !force) {
-        return fail(Code::kBusy, queue.name + " holds " + std::to_string(unfinished) + " messages; use force");
+    if (unfinished + state.dead() > 0 && !force) {
+        return fail(Code::kBusy, queue.name + " holds " + std::to_string(unfinished) + " messages and " +
+                                     std::to_string(state.dead()) + " dead letters; use force");
     }
     puts_.queue_removed(queue);
     gets_.queue_removed(queue);
@@ -216,66 +215,6 @@ void QueueDesk::show(Session& session, const v1::Show& request) {
     answer.set_req(request.req());
     *answer.add_queues() = queue->state();
     core_.send(session, v1::OP_QUEUES, answer);
-}
-
-void QueueDesk::peek(Session& session, const v1::Peek& request) {
-    if (!session.rights->on(request.name()).any_of(RightSet::kGet)) {
-        return core_.deny(session, request.req(), "PEEK", request.name());
-    }
-    if (core_.catalog.find(request.name()) == nullptr) {
-        return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, request.name().substr(0, 64)));
-    }
-    // An answer may be 1 MiB, and nothing else bounds how many wait for a peer that asks and does not read.
-    if (core_.transport.congested(session.peer)) {
-        return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "read the earlier answers first"));
-    }
-    if (try_peek(session, request)) return;
-    if (waiting_peeks_.size() >= kWaitingPeeksMax) {
-        return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "waiting peeks"));
-    }
-    waiting_peeks_.push_back({session.id, request});
-}
-
-bool QueueDesk::try_peek(const Session& session, const v1::Peek& request) {
-    HostedQueue* queue = core_.catalog.find(request.name());
-    v1::Peeked answer;
-    answer.set_req(request.req());
-    std::vector<std::byte> lengths;
-    std::vector<std::byte> records;
-    const std::uint32_t max = std::clamp(request.max(), 1U, kPeekMax);
-    std::vector<queue::Queue::Peeked> runs;
-    if (queue != nullptr) runs = queue->queue.peek(Offset(request.from()), max);
-    for (const auto& run : runs) {
-        if (!gets_.want_body(run.batch)) return false;
-        const batch::View& view = *core_.store.find(run.batch)->body;
-        const auto count = static_cast<std::uint32_t>(run.range.count);
-        const Slice part_lengths = view.lengths(run.index, count);
-        const Slice part_records = view.records(run.index, count);
-        if (!records.empty() && records.size() + part_records.size() > limits::kBatchBytesMax) break;
-        lengths.insert(lengths.end(), part_lengths.bytes().begin(), part_lengths.bytes().end());
-        records.insert(records.end(), part_records.bytes().begin(), part_records.bytes().end());
-        v1::Peeked::Run* out = answer.add_runs();
-        out->set_first_offset(run.range.first.value());
-        out->set_count(count);
-        out->set_state(static_cast<std::uint32_t>(run.state));
-        out->set_delivery(run.tries.deliveries);
-        out->set_attempt(run.tries.attempts);
-        out->set_put_ms(static_cast<std::uint64_t>(view.header().put_time.ms));
-        answer.set_next(run.range.end().value());
-    }
-    if (answer.next() > 0 && queue->queue.peek(Offset(answer.next()), 1).empty()) answer.set_next(0);
-    const std::array<Slice, 2> bodies{Slice::own(std::move(lengths)), Slice::own(std::move(records))};
-    core_.send(session, v1::OP_PEEKED, answer, bodies);
-    return true;
-}
-
-void QueueDesk::retry_peeks() {
-    std::vector<WaitingPeek> waiting;
-    waiting.swap(waiting_peeks_);
-    for (WaitingPeek& peek : waiting) {
-        const Session* session = core_.sessions.find(peek.session);
-        if (session != nullptr && !try_peek(*session, peek.request)) waiting_peeks_.push_back(std::move(peek));
-    }
 }
 
 void QueueDesk::leave(Session& session, const v1::Leave& request) {

@@ -24,6 +24,7 @@ public:
     void list(Session& session, const v1::List& request);
     void show(Session& session, const v1::Show& request);
     void peek(Session& session, const v1::Peek& request);
+    void handle_dead(Session& session, const v1::HandleDead& request);
     void leave(Session& session, const v1::Leave& request);
     void connection_over(const Session& session);
     /// Bodies came back from the log: peeks that wait for them go on.
@@ -47,6 +48,8 @@ private:
     void closed(const Session& session, const Handle& handle);
     void tell_removed(const HostedQueue& queue);
     bool try_peek(const Session& session, const v1::Peek& request);
+    Result<v1::DeadHandled> redrive(HostedQueue& queue, queue::Range range, std::uint64_t max);
+    v1::DeadHandled drop_dead(HostedQueue& queue, queue::Range range, std::uint64_t max);
 
     Core& core_;
     PutDesk& puts_;

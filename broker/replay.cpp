@@ -75,6 +75,10 @@ Result<void> Replay::take(const log::RecordView& record) {
         const auto meta = parse<log::v1::ReturnMeta>(record);
         return meta ? returned(*queue, *meta) : fail(meta.error());
     }
+    if (record.kind == Kind::kDeath) {
+        const auto meta = parse<log::v1::DeathMeta>(record);
+        return meta ? died(*queue, *meta) : fail(meta.error());
+    }
     if (record.kind == Kind::kProducer) {
         const auto meta = parse<log::v1::ProducerMeta>(record);
         if (!meta) return fail(meta.error());
@@ -126,6 +130,7 @@ Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {
         counters.dropped = state.counters().dropped();
         counters.rejected = state.counters().rejected();
         counters.high_water = state.counters().high_water();
+        counters.died = state.counters().died();
         queue->queue.restore(state.next_offset(), state.sealed(), state.paused(), counters);
         marks_[id] = Offset(state.delivered_mark());
         memory_unfinished_[id] = state.memory_unfinished();
@@ -176,6 +181,22 @@ Result<void> Replay::returned(HostedQueue& queue, const log::v1::ReturnMeta& met
     for (int i = 0; i < count; ++i) {
         const queue::Tries tries{meta.deliveries(i), meta.attempts(i)};
         queue.queue.restore_returned(ranges[static_cast<std::size_t>(i)], tries, instant_of(meta.due_ms(i)));
+    }
+    queue.queue.restore_nacked(meta.nacked());
+    return {};
+}
+
+Result<void> Replay::died(HostedQueue& queue, const log::v1::DeathMeta& meta) {
+    const auto ranges = ranges_of(meta.ranges());
+    const auto count = static_cast<int>(ranges.size());
+    if (meta.deliveries_size() != count || meta.attempts_size() != count) {
+        return fail(Code::kCorrupt, "a death record whose lists differ in length");
+    }
+    const queue::Death death{static_cast<queue::Cause>(meta.cause()),
+                             WallTime{static_cast<std::int64_t>(meta.wall_ms())}, meta.reason()};
+    const queue::DeathNote note = queue.note(death);
+    for (int i = 0; i < count; ++i) {
+        queue.queue.restore_died(ranges[static_cast<std::size_t>(i)], {meta.deliveries(i), meta.attempts(i)}, note);
     }
     queue.queue.restore_nacked(meta.nacked());
     return {};

@@ -38,6 +38,7 @@ private:
     Result<void> batch(HostedQueue& queue, const log::v1::BatchMeta& meta, const log::RecordView& record);
     void settle(HostedQueue& queue, const log::v1::SettleMeta& meta);
     Result<void> returned(HostedQueue& queue, const log::v1::ReturnMeta& meta);
+    static Result<void> died(HostedQueue& queue, const log::v1::DeathMeta& meta);
     Result<void> change(QueueId id, const log::v1::QueueMeta& meta);
     void producer(HostedQueue& queue, const log::v1::ProducerMeta& meta);
     void marks(const log::v1::MarkMeta& meta);

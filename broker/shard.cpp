@@ -291,6 +291,7 @@ void Shard::lost_connection(PeerId peer) {
 
 void Shard::set_users(std::shared_ptr<const Users> users) {
     users_ = std::move(users);
+    if (failed_ || ended_) return;
     std::vector<Session*> sessions;
     sessions_.for_each([&](Session& session) { sessions.push_back(&session); });
     for (Session* session : sessions) review(*session);

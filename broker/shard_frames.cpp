@@ -118,6 +118,8 @@ Result<void> Shard::dispatch(Session& session, v1::Op op, const Incoming& in) {
             return with<v1::Show>(session, in, [&](const auto& m) { queues_->show(session, m); });
         case v1::OP_PEEK:
             return with<v1::Peek>(session, in, [&](const auto& m) { queues_->peek(session, m); });
+        case v1::OP_HANDLE_DEAD:
+            return with<v1::HandleDead>(session, in, [&](const auto& m) { queues_->handle_dead(session, m); });
         case v1::OP_STATUS:
             return with<v1::Status>(session, in, [&](const auto& m) { status(session, m); });
         default:

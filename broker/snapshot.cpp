@@ -22,6 +22,7 @@ void write_counters(const queue::Counters& counters, std::uint64_t lost, log::v1
     out.set_rejected(counters.rejected);
     out.set_high_water(counters.high_water);
     out.set_lost(lost);
+    out.set_died(counters.died);
 }
 
 std::size_t write_producer(const Producer& producer, log::v1::ProducerState& out) {

@@ -8,6 +8,7 @@ namespace telpher::cli {
 
 void add_message_commands(command::Program& program);  ///< put, get, run, peek
 void add_queue_commands(command::Program& program);    ///< queue create|ls|show|set|rm|pause|resume
+void add_dead_commands(command::Program& program);     ///< dead ls|peek|redrive|drop
 void add_end_commands(command::Program& program);      ///< join, and seal and reopen, also of `queue` (add that first)
 void add_status_command(command::Program& program);    ///< status
 void add_bench_command(command::Program& program);     ///< bench

@@ -5,6 +5,7 @@ int main(int argc, char** argv) {
     telpher::command::Program program("telpher", "Bounded, durable queues between processes");
     telpher::cli::add_message_commands(program);
     telpher::cli::add_queue_commands(program);
+    telpher::cli::add_dead_commands(program);
     telpher::cli::add_end_commands(program);
     telpher::cli::add_status_command(program);
     telpher::cli::add_bench_command(program);

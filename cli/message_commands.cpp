@@ -1,5 +1,6 @@
 // put, get, run, peek.
 #include <CLI/CLI.hpp>
+#include <map>
 #include <memory>
 
 #include "cli/commands.h"
@@ -23,12 +24,13 @@ struct PeekFlags {
     std::string queue;
     std::uint32_t count = 20;
     std::uint64_t from = 0;
+    Peeked::State state = Peeked::State::kLive;
 };
 
 int peek(const PeekFlags& flags, const Globals& globals) {
     Client client(globals.client_options());
     const auto messages =
-        client.peek(flags.queue, flags.count, flags.from, globals.timeout_or(command::kAnswerTimeout));
+        client.peek(flags.queue, flags.count, flags.from, globals.timeout_or(command::kAnswerTimeout), flags.state);
     if (!messages) return command::print_error(messages.error());
     return command::print(render(*messages, globals));
 }
@@ -39,6 +41,13 @@ void add_peek(Program& program) {
     app->add_option("QUEUE", flags->queue, "Name of the queue")->required();
     command::add_count(*app, "-n,--number", {1, kPeekMax}, flags->count, "Messages to show at most (default 20)");
     command::add_count(*app, "--from", {0}, flags->from, "Begin at this message id")->type_name("ID");
+    const std::map<std::string, Peeked::State> states{{"ready", Peeked::State::kReady},
+                                                      {"leased", Peeked::State::kLeased},
+                                                      {"delayed", Peeked::State::kDelayed},
+                                                      {"dead", Peeked::State::kDead}};
+    app->add_option("--state", flags->state, "Only ready, leased, delayed or dead ones (default: all but dead)")
+        ->transform(CLI::CheckedTransformer(states))
+        ->type_name("STATE");
     program.on(*app, [flags, &program] { return peek(*flags, program.globals()); });
 }
 

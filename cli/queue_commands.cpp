@@ -1,12 +1,10 @@
 // queue create|ls|show|set|rm|pause|resume, and status.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <iostream>
 #include <memory>
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/render.h"
 #include "proto/command/exit.h"
 #include "proto/command/output.h"
@@ -34,19 +32,8 @@ int print_result(const Result<T>& result, const Globals& globals) {
 }
 
 bool asks_nothing(const QueueOptions& options) {
-    return !options.maxsize && !options.max_bytes && !options.on_full && !options.durability && !options.lease;
-}
-
-/// Somebody at a terminal says yes. Without one there is nobody to ask.
-Result<void> confirm(const std::string& question) {
-    if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
-        return fail(Code::kUsage, "this destroys something: say --yes");
-    }
-    std::cerr << "telpher: " << question << " [y/N] " << std::flush;
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (answer == "y" || answer == "yes") return {};
-    return fail(Code::kUsage, "not confirmed, nothing was changed");
+    return !options.maxsize && !options.max_bytes && !options.on_full && !options.durability && !options.lease &&
+           !options.max_attempts && !options.backoff && !options.backoff_max;
 }
 
 int remove(const QueueFlags& flags, const Globals& globals) {

@@ -1,6 +1,8 @@
 #include "cli/render.h"
 
 #include <algorithm>
+#include <array>
+#include <ctime>
 
 #include "proto/base/units.h"
 #include "proto/command/output.h"
@@ -23,6 +25,24 @@ std::string_view name_of(Peeked::State state) {
             return "leased";
         case Peeked::State::kDelayed:
             return "delayed";
+        case Peeked::State::kDead:
+            return "dead";
+        case Peeked::State::kLive:
+            break;
+    }
+    return "?";
+}
+
+std::string_view name_of(DeathCause cause) {
+    switch (cause) {
+        case DeathCause::kVerdict:
+            return "verdict";
+        case DeathCause::kAttempts:
+            return "attempts";
+        case DeathCause::kLease:
+            return "lease";
+        case DeathCause::kNone:
+            break;
     }
     return "?";
 }
@@ -42,6 +62,21 @@ std::string preview(const std::string& body) {
     std::replace_if(
         text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
     return body.size() > text.size() ? text + "..." : text;
+}
+
+/// What matters of a stack trace or of a program's last words.
+std::string last_line(std::string text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+    return preview(text.substr(text.rfind('\n') + 1));
+}
+
+/// "2026-11-25 22:45:33", UTC.
+std::string time_text(std::int64_t ms) {
+    const std::time_t seconds = ms / 1000;
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    std::array<char, 32> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &utc)};
 }
 
 template <class List>
@@ -81,6 +116,9 @@ Json to_json(const QueueStats& queue) {
                 {"on_full", command::name_of(queue.on_full)},
                 {"durability", command::name_of(queue.durability)},
                 {"lease_ms", queue.lease.count()},
+                {"max_attempts", queue.max_attempts},
+                {"backoff_ms", queue.backoff.count()},
+                {"backoff_max_ms", queue.backoff_max.count()},
                 {"ready", queue.ready},
                 {"leased", queue.leased},
                 {"delayed", queue.delayed},
@@ -101,6 +139,7 @@ Json to_json(const QueueStats& queue) {
                 {"expired", queue.expired},
                 {"rejected", queue.rejected},
                 {"lost", queue.lost},
+                {"died", queue.died},
                 {"high_water", queue.high_water},
                 {"blocked_ms", queue.blocked_ms}};
 }
@@ -133,6 +172,11 @@ Json to_json(const Peeked& message) {
     object["deliveries"] = message.deliveries;
     object["attempts"] = message.attempts;
     object["put_ms"] = message.put_ms;
+    if (message.state == Peeked::State::kDead) {
+        object["cause"] = name_of(message.cause);
+        object["dead_ms"] = message.dead_ms;
+        object["reason"] = command::is_utf8(message.reason) ? message.reason : preview(message.reason);
+    }
     return object;
 }
 
@@ -154,6 +198,16 @@ std::string render(const std::vector<Peeked>& messages, const Globals& globals) 
     for (const Peeked& m : messages) {
         table.add({std::to_string(m.id), std::string(name_of(m.state)), format_count(m.deliveries),
                    format_count(m.attempts), preview(m.key), preview(m.body)});
+    }
+    return table.text(command::use_color(globals));
+}
+
+std::string render_dead(const std::vector<Peeked>& messages, const Globals& globals) {
+    if (globals.output != Format::kTable) return render_list(messages, globals.output);
+    Table table({"ID", "DELIVERIES", "ATTEMPTS", "CAUSE", "SINCE", "REASON"});
+    for (const Peeked& m : messages) {
+        table.add({std::to_string(m.id), format_count(m.deliveries), format_count(m.attempts),
+                   std::string(name_of(m.cause)), time_text(m.dead_ms), last_line(m.reason)});
     }
     return table.text(command::use_color(globals));
 }

@@ -50,6 +50,7 @@ void HandlerPool::work() {
     result_.acked += counts.acked;
     result_.nacked += counts.nacked;
     result_.released += counts.released;
+    result_.dead += counts.dead;
 }
 
 // Idle is the pool, not a thread: it is over when nothing came to any of them for so long.
@@ -68,8 +69,10 @@ Result<Message> HandlerPool::next() {
 Verdict HandlerPool::ask_handler(Message& message) const {
     try {
         return handler_(message);
+    } catch (const std::exception& error) {
+        return Verdict::nack(std::string(error.what()));
     } catch (...) {  // whatever it was, the message failed
-        return Verdict::nack(kExceptionDelay);
+        return Verdict::nack("an exception of the handler");
     }
 }
 
@@ -83,11 +86,15 @@ void HandlerPool::handle(Message& message, RunResult& counts) const {
             break;
         case Verdict::Kind::kNack:
             ++counts.nacked;
-            message.nack(verdict.delay);
+            verdict.delay ? message.nack(*verdict.delay, verdict.reason) : message.nack(verdict.reason);
             break;
         case Verdict::Kind::kRelease:
             ++counts.released;
             message.release();
+            break;
+        case Verdict::Kind::kDead:
+            ++counts.dead;
+            message.dead(verdict.reason);
             break;
     }
 }

@@ -26,8 +26,6 @@ class HandlerPool {
 public:
     using Handler = std::function<Verdict(Message&)>;
     static constexpr unsigned kThreadsMax = 1024;
-    /// After an exception a message waits this long.
-    static constexpr Millis kExceptionDelay{1000};
 
     /// Throws std::invalid_argument if options.threads is not 1..kThreadsMax.
     HandlerPool(MessageSource& source, const RunOptions& options, const Handler& handler, const Clock& clock);

@@ -13,6 +13,11 @@ namespace {
 
 using consumer::Decision;
 
+/// The end says what went wrong.
+std::string tail(std::string_view reason) {
+    return std::string(reason.substr(reason.size() - std::min(reason.size(), limits::kReasonBytesMax)));
+}
+
 std::uint64_t delay_ms(Millis delay) {
     return static_cast<std::uint64_t>(std::clamp<Millis>(delay, Millis{0}, limits::kNackDelayMax).count());
 }
@@ -102,11 +107,22 @@ static void settle(Message::Impl& impl, const Decision& decision) {
     impl.delivery->owner().settle(*impl.delivery, impl.index, decision);
 }
 
-void Message::ack() { settle(impl_of(storage_), {v1::Settle::VERDICT_ACK, 0}); }
+void Message::ack() { settle(impl_of(storage_), {.verdict = v1::Settle::VERDICT_ACK}); }
 
-void Message::nack(Millis delay) { settle(impl_of(storage_), {v1::Settle::VERDICT_NACK, delay_ms(delay)}); }
+void Message::nack(std::string_view reason) {
+    settle(impl_of(storage_), {.verdict = v1::Settle::VERDICT_NACK, .backoff = true, .reason = tail(reason)});
+}
 
-void Message::release() { settle(impl_of(storage_), {v1::Settle::VERDICT_RELEASE, 0}); }
+void Message::nack(Millis delay, std::string_view reason) {
+    settle(impl_of(storage_),
+           {.verdict = v1::Settle::VERDICT_NACK, .delay_ms = delay_ms(delay), .reason = tail(reason)});
+}
+
+void Message::release() { settle(impl_of(storage_), {.verdict = v1::Settle::VERDICT_RELEASE}); }
+
+void Message::dead(std::string_view reason) {
+    settle(impl_of(storage_), {.verdict = v1::Settle::VERDICT_DEAD, .reason = tail(reason)});
+}
 
 Result<void> Message::ack_confirmed(Millis timeout) {
     Impl& impl = impl_of(storage_);

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "proto/frame.h"
@@ -24,6 +25,8 @@ namespace telpher::consumer {
 struct Decision {
     v1::Settle::Verdict verdict = v1::Settle::VERDICT_ACK;
     std::uint64_t delay_ms = 0;  ///< nack only
+    bool backoff = false;        ///< nack only: the queue's own delay instead
+    std::string reason = {};     ///< nack and dead
     auto operator<=>(const Decision&) const = default;
 };
 

@@ -11,9 +11,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Decision kRelease{v1::Settle::VERDICT_RELEASE, 0};
-/// A record that cannot be read is nobody's to handle: it counts as failed and comes back later.
-constexpr Decision kUnreadable{v1::Settle::VERDICT_NACK, 60'000};
+Decision release() { return {.verdict = v1::Settle::VERDICT_RELEASE}; }
+/// A record that cannot be read is nobody's to handle: somebody has to look at it.
+Decision unreadable() { return {.verdict = v1::Settle::VERDICT_DEAD, .reason = "the record cannot be read"}; }
 /// A wait is looked at again at least so often, whatever the deadline.
 constexpr Duration kWaitMax = 1h;
 
@@ -38,7 +38,7 @@ Result<Message> Subscription::next(Millis timeout, const std::stop_token& stop) 
         auto impl = Message::Impl::decode(taken->delivery, taken->index, taken->record);
         if (impl) return Message(std::move(*impl));
         forget_take();
-        settle(*taken->delivery, taken->index, kUnreadable);
+        settle(*taken->delivery, taken->index, unreadable());
     }
 }
 
@@ -131,7 +131,7 @@ void Subscription::stop() {
 }
 
 void Subscription::release_buffered() {
-    for (const frame::Run& run : buffer_.recall_all()) batcher_.add(kRelease, run.first, run.value, run.count);
+    for (const frame::Run& run : buffer_.recall_all()) batcher_.add(release(), run.first, run.value, run.count);
 }
 
 // --- verdicts ---

@@ -168,6 +168,8 @@ void Subscription::fill_attached(Outbox& out, Instant now) {
         settle.set_settle(number);
         settle.set_verdict(frame->decision.verdict);
         settle.set_delay_ms(frame->decision.delay_ms);
+        settle.set_backoff(frame->decision.backoff);
+        settle.set_reason(frame->decision.reason);
         add_runs(*settle.mutable_ranges(), frame->runs);
     }
     for (const auto& extension : extensions_) {
@@ -332,7 +334,7 @@ Result<void> Subscription::on_recall(const v1::Recall& recall) {
     if (!runs) return fail(runs.error());
     const std::lock_guard lock(mutex_);
     for (const frame::Run& run : buffer_.recall(*runs))
-        batcher_.add({v1::Settle::VERDICT_RELEASE, 0}, run.first, run.value, run.count);
+        batcher_.add({.verdict = v1::Settle::VERDICT_RELEASE}, run.first, run.value, run.count);
     return {};
 }
 

@@ -62,6 +62,12 @@ inline constexpr std::size_t kJoinersMax = 10'000;        ///< Waiting joins of 
 inline constexpr std::uint64_t kMaxsizeDefault = 10'000;
 inline constexpr std::uint64_t kMaxsizeMax = 1'000'000'000;
 inline constexpr auto kNackDelayMax = 7 * 24h;
+inline constexpr std::uint32_t kAttemptsMax = 1'000;
+inline constexpr std::uint32_t kAttemptsDefault = 20;           ///< Failed attempts that make a dead letter.
+inline constexpr std::uint64_t kBackoffDefaultMs = 1'000;       ///< Before the second attempt.
+inline constexpr std::uint64_t kBackoffMaxDefaultMs = 600'000;  ///< Between attempts at most.
+inline constexpr std::size_t kReasonBytesMax = 4 * kKiB;        ///< What a consumer says of a failure.
+inline constexpr std::uint64_t kReasonsKeptBytes = 16 * kMiB;   ///< Reasons in memory per queue.
 
 // The log.
 inline constexpr std::size_t kSegmentBytes = 64 * kMiB;

@@ -34,6 +34,7 @@ enum class Kind : std::uint8_t {
     kMark = 7,      ///< MarkMeta: delivered marks and memory-queue counts, logged lazily.
     kBoot = 8,      ///< BootMeta: a start of the daemon (boot counter).
     kEnd = 9,       ///< A clean stop: nothing follows but a kBoot.
+    kDeath = 11,    ///< DeathMeta: messages that became dead letters, and why.
     kMove = 10,  ///< MoveMeta + a batch: live messages written again, each with its id (reserved: storage rewriting).
 };
 

@@ -42,7 +42,10 @@ Json options_json(const v1::QueueOptions& options) {
             {"max_bytes", options.max_bytes()},
             {"on_full", name(kOnFull, options.on_full())},
             {"durability", name(kDurability, options.durability())},
-            {"lease_ms", options.lease_ms()}};
+            {"lease_ms", options.lease_ms()},
+            {"max_attempts", options.max_attempts()},
+            {"backoff_ms", options.backoff_ms()},
+            {"backoff_max_ms", options.backoff_max_ms()}};
 }
 
 Json counters_json(const v1::Counters& counters) {
@@ -53,7 +56,8 @@ Json counters_json(const v1::Counters& counters) {
             {"dropped", counters.dropped()},
             {"rejected", counters.rejected()},
             {"high_water", counters.high_water()},
-            {"lost", counters.lost()}};
+            {"lost", counters.lost()},
+            {"died", counters.died()}};
 }
 
 Json producer_json(const v1::ProducerState& producer) {
@@ -105,6 +109,17 @@ Json return_json(const v1::ReturnMeta& meta) {
             {"deliveries", list_json(meta.deliveries())},
             {"attempts", list_json(meta.attempts())},
             {"due_ms", list_json(meta.due_ms())},
+            {"nacked", meta.nacked()}};
+}
+
+Json death_json(const v1::DeathMeta& meta) {
+    constexpr std::array kCauses{"unspecified", "verdict", "attempts", "lease"};
+    return {{"offsets", ranges_json(meta.ranges())},
+            {"deliveries", list_json(meta.deliveries())},
+            {"attempts", list_json(meta.attempts())},
+            {"cause", meta.cause() < kCauses.size() ? Json(kCauses[meta.cause()]) : Json(meta.cause())},
+            {"wall_ms", meta.wall_ms()},
+            {"reason", meta.reason()},
             {"nacked", meta.nacked()}};
 }
 
@@ -167,6 +182,8 @@ std::optional<Json> meta_json(Kind kind, Bytes meta) {
             return decoded<v1::SettleMeta>(meta, settle_json);
         case Kind::kReturn:
             return decoded<v1::ReturnMeta>(meta, return_json);
+        case Kind::kDeath:
+            return decoded<v1::DeathMeta>(meta, death_json);
         case Kind::kQueue:
             return decoded<v1::QueueMeta>(meta, queue_json);
         case Kind::kProducer:

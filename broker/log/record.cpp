@@ -93,6 +93,8 @@ std::string_view kind_name(Kind kind) {
             return "boot";
         case Kind::kEnd:
             return "end";
+        case Kind::kDeath:
+            return "death";
         case Kind::kMove:
             return "move";
     }

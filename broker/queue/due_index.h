@@ -17,6 +17,13 @@ struct Delay {
     bool operator==(const Delay&) const = default;
 };
 
+/// A message that is handed out no more until somebody redrives it.
+struct DeadLetter {
+    Tries tries;
+    DeathNote note;
+    bool operator==(const DeadLetter&) const = default;  // the same note, not an equal one
+};
+
 /// A message in a consumer's hands.
 struct Lease {
     ConsumerId consumer;

@@ -12,6 +12,7 @@ Standing standing(Where where, const Tries& tries) { return {where, tries}; }
 Standing standing(Where, const Lease& lease) {
     return {Where::kLeased, lease.tries, lease.consumer, lease.deadline, lease.unclaimed};
 }
+Standing standing(Where, const DeadLetter& dead) { return Standing::dead(dead.tries, dead.note); }
 Standing standing(Where where, const Delay& delay) { return {where, delay.tries, {}, delay.due}; }
 
 /// The run of `map` at `at`, cut to [at, end); if there is none, `end` becomes the start of the next one.
@@ -34,6 +35,14 @@ std::optional<Segment> first_of(const Map& map, Where where) {
 }
 
 template <class Map>
+std::optional<Segment> from_of(const Map& map, Where where, Offset at) {
+    const auto entry = map.at_or_after(at);
+    if (!entry) return std::nullopt;
+    const Offset first = std::max(at, entry->range.first);
+    return Segment{Range{first, entry->range.end() - first}, standing(where, entry->value)};
+}
+
+template <class Map>
 std::optional<Segment> run_from(const Map& map, Where where, std::optional<Offset> first) {
     if (!first) return std::nullopt;
     const auto entry = map.at_or_after(*first);
@@ -51,6 +60,7 @@ Offset Ledger::floor() const {
     if (const auto run = leased_.front()) floor = std::min(floor, run->range.first);
     if (const auto run = delayed_.front()) floor = std::min(floor, run->range.first);
     if (const auto run = held_.front()) floor = std::min(floor, run->range.first);
+    if (const auto run = dead_.front()) floor = std::min(floor, run->range.first);
     return floor;
 }
 
@@ -83,7 +93,7 @@ void Ledger::make_visible(Offset end) {
 }
 
 void Ledger::restore_next(Offset next) {
-    TELPHER_CHECK(live() == 0);
+    TELPHER_CHECK(live() == 0 && dead() == 0);
     TELPHER_CHECK(next >= next_offset_);
     next_offset_ = next;
 }
@@ -99,12 +109,15 @@ void Ledger::move(const Segment& from, const Standing& to) {
     TELPHER_CHECK(was != Where::kGone);
     TELPHER_CHECK(!queue::in_hands(to.where) || from.range.end() <= visible_end_);
     const bool gone = to.where == Where::kGone;
+    const bool dies = to.where == Where::kDead;
     std::uint64_t bytes = 0;
     if (gone) {
         bytes = batches_.release(from.range);
-    } else if (queue::in_hands(was) != queue::in_hands(to.where)) {
+    } else if (queue::in_hands(was) != queue::in_hands(to.where) || dies != (was == Where::kDead)) {
         bytes = batches_.bytes(from.range);
     }
+    if (was == Where::kDead) dead_bytes_ -= bytes;
+    if (dies) dead_bytes_ += bytes;
     if (queue::in_hands(was) && !queue::in_hands(to.where)) {
         TELPHER_CHECK(leased_bytes_ >= bytes);
         leased_bytes_ -= bytes;
@@ -127,6 +140,9 @@ void Ledger::take(const Segment& from) {
             return;
         case Where::kHeld:
             held_.take(from.range);
+            return;
+        case Where::kDead:
+            dead_.take(from.range);
             return;
         case Where::kLeased: {
             const Lease lease = leased_.take(from.range);
@@ -152,6 +168,9 @@ void Ledger::put(Range range, const Standing& to) {
         case Where::kHeld:
             held_.insert(range, Delay{to.at, to.tries});
             return;
+        case Where::kDead:
+            dead_.insert(range, DeadLetter{to.tries, to.note});
+            return;
         case Where::kLeased:
             leased_.insert(range, Lease{to.consumer, to.tries, to.at, to.unclaimed});
             leases_of_[to.consumer] += range.count;
@@ -165,6 +184,7 @@ Segment Ledger::segment(Offset at, Offset end) const {
     if (const auto run = run_at(ready_, Where::kReady, at, end)) return *run;
     if (const auto run = run_at(delayed_, Where::kDelayed, at, end)) return *run;
     if (const auto run = run_at(held_, Where::kHeld, at, end)) return *run;
+    if (const auto run = run_at(dead_, Where::kDead, at, end)) return *run;
     return {Range{at, end - at}, Standing::gone()};
 }
 
@@ -189,6 +209,24 @@ std::vector<Segment> Ledger::leases(ConsumerId consumer) const {
     return leases;
 }
 
+std::optional<Segment> Ledger::next_in(Where where, Offset at) const {
+    switch (where) {
+        case Where::kReady:
+            return from_of(ready_, where, at);
+        case Where::kLeased:
+            return from_of(leased_, where, at);
+        case Where::kDelayed:
+            return from_of(delayed_, where, at);
+        case Where::kHeld:
+            return from_of(held_, where, at);
+        case Where::kDead:
+            return from_of(dead_, where, at);
+        case Where::kGone:
+            break;
+    }
+    TELPHER_CHECK(false);
+}
+
 bool Ledger::in_hands(Offset offset) const {
     return offset < next_offset_ && queue::in_hands(segment(offset, offset + 1).standing.where);
 }
@@ -199,9 +237,16 @@ void Ledger::check_all() const {
     std::uint64_t bytes_seen = 0;
     std::uint64_t leased_bytes_seen = 0;
     std::uint64_t leased_seen = 0;
+    std::uint64_t dead_seen = 0;
+    std::uint64_t dead_bytes_seen = 0;
     visit({Offset(), next_offset_.value()}, [&](const Segment& segment) {
         const auto [range, standing] = segment;
         if (standing.where == Where::kGone) return;
+        if (standing.where == Where::kDead) {
+            dead_seen += range.count;
+            dead_bytes_seen += batches_.bytes(range);
+            return;
+        }
         live_seen += range.count;
         bytes_seen += batches_.bytes(range);
         if (!queue::in_hands(standing.where)) return;
@@ -211,6 +256,8 @@ void Ledger::check_all() const {
     });
     // Runs that overlap would be seen once but counted twice.
     TELPHER_CHECK(live_seen == live());
+    TELPHER_CHECK(dead_seen == dead());
+    TELPHER_CHECK(dead_bytes_seen == dead_bytes_);
     TELPHER_CHECK(leased_bytes_seen == leased_bytes_);
     TELPHER_CHECK(leased_seen == leased());
     TELPHER_CHECK(bytes_seen == bytes());

@@ -1,10 +1,11 @@
-// Where every message of a queue is: ready, leased, delayed, held or gone, in runs; and what all that weighs. It knows
-// no policy: others decide what moves where. Owned by one Queue.
+// Where every message of a queue is: ready, leased, delayed, held, dead or gone, in runs; and what all that weighs. It
+// knows no policy: others decide what moves where. Owned by one Queue.
 //
 // Invariants (check_all proves them all, every call the cheap ones):
-//  1. Every offset below next_offset is in exactly one of ready, leased, delayed, held, or gone (in none of them).
+//  1. Every offset below next_offset is in exactly one of ready, leased, delayed, held, dead, or gone (in none of
+//  them).
 //  2. Only offsets below the visible end are leased or held.
-//  3. bytes() is the sum over all that is not gone; leased_bytes() that over leased and held.
+//  3. bytes() is the sum over all that is live; leased_bytes() that over leased and held.
 //  4. A message that is gone never comes back.
 #pragma once
 
@@ -20,7 +21,7 @@
 
 namespace telpher::queue {
 
-enum class Where : std::uint8_t { kGone, kReady, kLeased, kDelayed, kHeld };
+enum class Where : std::uint8_t { kGone, kReady, kLeased, kDelayed, kHeld, kDead };
 
 /// What is known of a message. Each place uses the fields it needs.
 struct Standing {
@@ -29,9 +30,11 @@ struct Standing {
     ConsumerId consumer = {};  ///< Leased.
     Instant at = {};           ///< Leased: deadline. Delayed: due. Held: until.
     bool unclaimed = false;    ///< Leased.
+    DeathNote note = {};       ///< Dead.
 
     static Standing gone() { return {}; }
     static Standing ready(Tries tries) { return {Where::kReady, tries}; }
+    static Standing dead(Tries tries, DeathNote note) { return {Where::kDead, tries, {}, {}, false, std::move(note)}; }
     static Standing held(Tries tries, Instant until) { return {Where::kHeld, tries, {}, until}; }
     static Standing delayed(Tries tries, Instant due) { return {Where::kDelayed, tries, {}, due}; }
     static Standing leased(ConsumerId consumer, Tries tries, Instant deadline) {
@@ -53,9 +56,10 @@ public:
     [[nodiscard]] std::uint64_t leased() const { return leased_.size(); }
     [[nodiscard]] std::uint64_t held() const { return held_.size(); }
     [[nodiscard]] std::uint64_t delayed() const { return delayed_.size(); }
+    [[nodiscard]] std::uint64_t dead() const { return dead_.size(); }
     /// All that the bound counts.
     [[nodiscard]] std::uint64_t live() const { return ready() + leased() + held() + delayed(); }
-    [[nodiscard]] std::uint64_t bytes() const { return batches_.bytes() + pending_bytes_; }
+    [[nodiscard]] std::uint64_t bytes() const { return batches_.bytes() + pending_bytes_ - dead_bytes_; }
     [[nodiscard]] std::uint64_t leased_bytes() const { return leased_bytes_; }
     [[nodiscard]] Offset next_offset() const { return next_offset_; }
     [[nodiscard]] Offset visible_end() const { return visible_end_; }
@@ -80,6 +84,8 @@ public:
     /// All of `from` (as read from this ledger, or a part of it) gets another standing.
     void move(const Segment& from, const Standing& to);
 
+    [[nodiscard]] std::uint64_t bytes(Range range) const { return batches_.bytes(range); }
+
     // --- looking ---
     /// The run at `at`, cut at `end`; at < end <= next_offset.
     [[nodiscard]] Segment segment(Offset at, Offset end) const;
@@ -94,6 +100,8 @@ public:
     [[nodiscard]] std::optional<Segment> delay_ended(Instant now) const;
     [[nodiscard]] std::optional<Segment> hold_ended(Instant now) const;
     [[nodiscard]] std::vector<Segment> leases(ConsumerId consumer) const;
+    /// The first run of that place (not kGone) at or after `at`.
+    [[nodiscard]] std::optional<Segment> next_in(Where where, Offset at) const;
     [[nodiscard]] bool in_hands(Offset offset) const;  ///< Leased or held.
     [[nodiscard]] BatchIndex::Place place(Range range) const { return batches_.place(range); }
     std::vector<Freed> take_freed() { return batches_.take_freed(); }
@@ -111,9 +119,11 @@ private:
     IntervalMap<Lease, LeaseIndex> leased_;
     IntervalMap<Delay, DueIndex> delayed_;
     IntervalMap<Delay, DueIndex> held_;
+    IntervalMap<DeadLetter> dead_;
     BatchIndex batches_;
     std::unordered_map<ConsumerId, std::uint64_t> leases_of_;  // messages; only consumers that hold some
     std::uint64_t leased_bytes_ = 0;
+    std::uint64_t dead_bytes_ = 0;
     Range pending_;  // admitted, batch not yet told
     std::uint64_t pending_bytes_ = 0;
 };

@@ -42,10 +42,11 @@ Instant Queue::next_due() const {
     return std::min({state.ledger.next_hold_end(), state.ledger.next_lease_end(), state.ledger.next_delay_end()});
 }
 
-std::vector<ReturnedRange> Queue::run_timers(Instant now, std::uint64_t runs_max) {
+Queue::Ended Queue::run_timers(Instant now, std::uint64_t runs_max, const DeathNote& note) {
     State& state = *state_;
     Ledger& ledger = state.ledger;
-    std::vector<ReturnedRange> returned;
+    Ended ended;
+    std::vector<ReturnedRange>& returned = ended.returned;
     const auto each = [&runs_max](auto due, auto end) {
         for (; runs_max > 0; --runs_max) {
             const std::optional<Segment> segment = due();
@@ -57,13 +58,17 @@ std::vector<ReturnedRange> Queue::run_timers(Instant now, std::uint64_t runs_max
          [&](const Segment& delay, Tries tries) { ledger.move(delay, Standing::ready(tries)); });
     each([&] { return ledger.lease_ended(now); },
          [&](const Segment& lease, Tries tries) {
-             state.give_back(lease, {tries.deliveries, tries.attempts + 1}, returned);
+             const Tries failed{tries.deliveries, tries.attempts + 1};
+             if (state.worn_out(failed)) return state.bury(lease, failed, note, ended.died);
+             state.give_back(lease, failed, returned);
          });
     each([&] { return ledger.hold_ended(now); },
          [&](const Segment& held, Tries tries) {
              state.give_back(held, {tries.deliveries + 1, tries.attempts}, returned);
          });
-    return in_order(std::move(returned));
+    returned = in_order(std::move(returned));
+    ended.died = in_order(std::move(ended.died));
+    return ended;
 }
 
 // --- end ---
@@ -86,27 +91,10 @@ std::uint64_t Queue::ready() const { return state_->ledger.ready(); }
 std::uint64_t Queue::leased() const { return state_->ledger.leased() + state_->ledger.held(); }
 std::uint64_t Queue::delayed() const { return state_->ledger.delayed(); }
 std::uint64_t Queue::bytes() const { return state_->ledger.bytes(); }
+std::uint64_t Queue::dead() const { return state_->ledger.dead(); }
 Offset Queue::floor() const { return state_->ledger.floor(); }
 Offset Queue::delivered_mark() const { return state_->delivered_mark; }
 const Counters& Queue::counters() const { return state_->counters; }
-
-std::vector<Queue::Peeked> Queue::peek(Offset from, std::uint64_t messages_max) const {
-    const Ledger& ledger = state_->ledger;
-    std::vector<Peeked> seen;
-    for (Offset at = from; at < ledger.visible_end() && messages_max > 0;) {
-        const auto [range, standing] = ledger.segment(at, ledger.visible_end());
-        at = range.end();
-        if (standing.where == Where::kGone) continue;
-        const BatchIndex::Place place = ledger.place({range.first, std::min(range.count, messages_max)});
-        const auto state = standing.where == Where::kReady     ? Peeked::kReady
-                           : standing.where == Where::kDelayed ? Peeked::kDelayed
-                                                               : Peeked::kLeased;
-        seen.push_back({place.range, place.batch, place.index, standing.tries, state});
-        messages_max -= place.range.count;
-        at = place.range.end();
-    }
-    return seen;
-}
 
 std::vector<Freed> Queue::take_freed() { return state_->ledger.take_freed(); }
 

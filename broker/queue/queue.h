@@ -10,7 +10,8 @@
 //     below what is there (then nothing is admitted until it fits), that one message larger than max_bytes is admitted
 //     into an empty queue, and that a batch admitted in parts counts by its mean until stored() says what a part
 //     weighs.
-//  2. Every offset below next_offset is in exactly one of ready, leased, delayed, settled.
+//  2. Every offset below next_offset is in exactly one of ready, leased, delayed, dead, settled; dead ones are outside
+//     the bound.
 //  3. Only offsets below the visible end (committed) are ever leased.
 //  4. Waiters are admitted in line; at most max(1, room / waiters) messages of one waiter a turn.
 //  5. A message settled once is never ready, leased or delayed again.
@@ -24,6 +25,7 @@
 #include <optional>
 #include <vector>
 
+#include "broker/queue/death.h"
 #include "proto/base/clock.h"
 #include "proto/base/ids.h"
 #include "proto/limits.h"
@@ -45,6 +47,9 @@ struct Options {
     OnFull on_full = OnFull::kBlock;
     Durability durability = Durability::kFsync;
     std::uint64_t lease_ms = 0;  ///< A lease ends after this; 0 = as long as its session lives.
+    std::uint32_t max_attempts = limits::kAttemptsDefault;  ///< Failed ones that make a dead letter; 0 = no limit.
+    std::uint64_t backoff_ms = limits::kBackoffDefaultMs;   ///< Before the second attempt; doubles with each.
+    std::uint64_t backoff_max_ms = limits::kBackoffMaxDefaultMs;
     bool operator==(const Options&) const = default;
 };
 
@@ -96,15 +101,43 @@ struct Grant {
 /// Leases of one consumer at most, however much credit it has: what it holds is what one step may have to give back.
 inline constexpr std::uint64_t kLeasesMax = limits::kCreditMessagesMax;
 
-enum class Verdict : std::uint8_t { kAck = 1, kNack = 2, kRelease = 3 };
+enum class Verdict : std::uint8_t { kAck = 1, kNack = 2, kRelease = 3, kDead = 4 };
+
+/// Of a nack: as long as the queue's backoff says (retry.h).
+inline constexpr Duration kBackoff{-1};
+
+/// What a consumer decided.
+struct Ruling {
+    Verdict verdict = Verdict::kAck;
+    Duration delay{0};    ///< Of a nack: until the next attempt, or kBackoff.
+    DeathNote note = {};  ///< Of a nack or dead: what is remembered of it if it becomes a dead letter.
+};
+
+/// Messages that came back, and when they are ready again.
+struct Delayed {
+    Range range;
+    Tries tries;
+    Instant due;
+    bool operator==(const Delayed&) const = default;
+};
+
+/// Messages that became dead letters.
+struct Died {
+    Range range;
+    Tries tries;
+    DeathNote note;
+    bool operator==(const Died&) const = default;  // the same note, not an equal one
+};
 
 /// What a settle did, as ranges to log and to count.
 struct Settled {
-    std::uint64_t count = 0;                        ///< Messages this call settled or returned.
-    std::vector<Range> done;                        ///< Acked now.
-    std::vector<std::pair<Range, Tries>> returned;  ///< Nacked or released now: the tries to remember.
-    Instant due;                                    ///< When the returned ones are ready again (now for release).
-    std::vector<Range> lost;  ///< Refused: somebody else holds them, or they were settled otherwise before.
+    std::uint64_t count = 0;  ///< Messages this call settled or returned.
+    std::vector<Range> done;  ///< Acked now.
+    std::vector<std::pair<Range, Tries>>
+        returned;                  ///< Nacked or released now, and ready at once: the tries to remember.
+    std::vector<Delayed> delayed;  ///< Nacked now, ready later.
+    std::vector<Died> died;        ///< Nacked once too often, or said to be dead.
+    std::vector<Range> lost;       ///< Refused: somebody else holds them, or they were settled otherwise before.
     std::vector<Range>
         repeated;  ///< Done before: for an ack that is success again. For a nack or a release: in nobody's
                    ///< hands since that delivery; nothing changed, so a nack sent again is no second attempt.
@@ -119,7 +152,8 @@ struct Freed {
 
 struct Counters {
     std::uint64_t put = 0, acked = 0, nacked = 0, redelivered = 0, dropped = 0, expired = 0, rejected = 0,
-                  high_water = 0, lost = 0;
+                  high_water = 0, lost = 0,
+                  died = 0;  ///< Became dead letters, ever.
 };
 
 class Queue {
@@ -187,10 +221,10 @@ public:
     /// Settles (offset, delivery) by `consumer`. Accepted if the lease is its own and has that delivery number, if the
     /// message is held (restart, lost connection) and that would have been its next one, or, for an ack, if nobody
     /// holds the message and its last delivery was that one. Any range is safe; it costs the runs of different standing
-    /// in it. `delay` is for nack. With `looks` (here and below) at most so many runs are looked at, which are taken
-    /// off; the rest counts as lost and nothing happens to it.
-    Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Instant now,
-                   Duration delay, std::uint64_t* looks = nullptr);
+    /// in it. An ack of a dead letter by its last delivery is accepted too. With `looks` (here and below) at most so
+    /// many runs are looked at, which are taken off; the rest counts as lost and nothing happens to it.
+    Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, const Ruling& ruling, Instant now,
+                   std::uint64_t* looks = nullptr);
     /// Prolongs leases to now + lease (never shortens); returns the ranges that are not this consumer's any more.
     std::vector<Range> extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now, Duration lease,
                               std::uint64_t* looks = nullptr);
@@ -214,8 +248,13 @@ public:
     [[nodiscard]] Instant next_due() const;
     /// Delayed messages that are due become ready; leases past their end and holds return: what to log (attempts + 1
     /// for leases past their end, unchanged for holds; deliveries + 1 for holds).
-    /// At most `runs_max` runs: then something is due still.
-    std::vector<std::pair<Range, Tries>> run_timers(Instant now, std::uint64_t runs_max = UINT64_MAX);
+    /// At most `runs_max` runs: then something is due still. A lease whose end was the last attempt makes a dead letter
+    /// (in `died`) with that note.
+    struct Ended {
+        std::vector<std::pair<Range, Tries>> returned;
+        std::vector<Died> died;
+    };
+    Ended run_timers(Instant now, std::uint64_t runs_max = UINT64_MAX, const DeathNote& note = {});
 
     // --- end ---
     /// Seals in line: what waits before it is admitted, later puts are refused. False if sealed, or a seal in line,
@@ -232,7 +271,15 @@ public:
     void pause(bool paused);
     [[nodiscard]] bool paused() const;
 
-    /// The queue is being removed: everything live is gone (take_freed() says what).
+    // --- dead letters ---
+    [[nodiscard]] std::uint64_t dead() const;
+    /// Dead letters of `range` become ready, lowest id first, with no attempt counted: as many as there is room for,
+    /// at most `messages_max`, and in at most `runs_max` runs. What to log.
+    std::vector<std::pair<Range, Tries>> redrive(Range range, std::uint64_t messages_max, std::uint64_t runs_max);
+    /// Dead letters of `range` are gone for good; the same bounds. What to log.
+    std::vector<Range> drop_dead(Range range, std::uint64_t messages_max, std::uint64_t runs_max);
+
+    /// The queue is being removed: everything live or dead is gone (take_freed() says what).
     void purge();
 
     // --- look ---
@@ -248,10 +295,13 @@ public:
         BatchRef batch;
         std::uint32_t index;
         Tries tries;
-        enum State : std::uint8_t { kReady = 1, kLeased, kDelayed } state;
+        enum State : std::uint8_t { kLive = 0, kReady = 1, kLeased, kDelayed, kDead } state;
+        DeathNote note;  ///< Of a dead letter.
     };
-    /// Committed messages from `from` on, in offset order, without taking a lease; at most `messages_max`.
-    [[nodiscard]] std::vector<Peeked> peek(Offset from, std::uint64_t messages_max) const;
+    /// Committed messages from `from` on, in offset order, without taking a lease; at most `messages_max`. Only those
+    /// of that state; kLive: of any but dead.
+    [[nodiscard]] std::vector<Peeked> peek(Offset from, std::uint64_t messages_max,
+                                           Peeked::State state = Peeked::kLive) const;
 
     // --- accounting for the log ---
     /// What was freed since the last call, replay included. It grows until it is called; a batch may be in it more than
@@ -267,8 +317,9 @@ public:
     void restore(std::uint64_t next_offset, bool sealed, bool paused, const Counters& counters);
     void restore_batch(BatchRef batch, Range range, std::uint64_t bytes);  ///< Ready; counts as put.
     void restore_done(Range range, bool dropped);                          ///< Offsets not here are counted only.
-    /// due <= 0: ready; else delayed. What is settled stays so.
+    /// due <= 0: ready; else delayed. What is settled stays so; what is dead was redriven.
     void restore_returned(Range range, Tries tries, Instant due);
+    void restore_died(Range range, Tries tries, const DeathNote& note);  ///< What is settled stays so.
     /// The end of the replay: all of it is committed, and what is ready (or due by `now`) below `mark` is held until
     /// `hold_until` for its old consumer. Delayed messages stay delayed.
     void restore_finish(Offset mark, Instant hold_until, Instant now);

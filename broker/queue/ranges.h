@@ -28,6 +28,26 @@ inline void append(std::vector<ReturnedRange>& list, Range range, Tries tries) {
     }
 }
 
+inline void append(std::vector<Delayed>& list, const Delayed& delayed) {
+    const bool joins = !list.empty() && list.back().range.end() == delayed.range.first &&
+                       list.back().tries == delayed.tries && list.back().due == delayed.due;
+    if (joins) {
+        list.back().range.count += delayed.range.count;
+    } else {
+        list.push_back(delayed);
+    }
+}
+
+inline void append(std::vector<Died>& list, const Died& died) {
+    const bool joins = !list.empty() && list.back().range.end() == died.range.first &&
+                       list.back().tries == died.tries && list.back().note == died.note;
+    if (joins) {
+        list.back().range.count += died.range.count;
+    } else {
+        list.push_back(died);
+    }
+}
+
 /// Puts a list that grew in another order into offset order.
 inline std::vector<Range> in_order(std::vector<Range> list) {
     std::ranges::sort(list, {}, [](const Range& range) { return range.first; });
@@ -40,6 +60,13 @@ inline std::vector<ReturnedRange> in_order(std::vector<ReturnedRange> list) {
     std::ranges::sort(list, {}, [](const ReturnedRange& returned) { return returned.first.first; });
     std::vector<ReturnedRange> sorted;
     for (const auto& [range, tries] : list) append(sorted, range, tries);
+    return sorted;
+}
+
+inline std::vector<Died> in_order(std::vector<Died> list) {
+    std::ranges::sort(list, {}, [](const Died& died) { return died.range.first; });
+    std::vector<Died> sorted;
+    for (const Died& died : list) append(sorted, died);
     return sorted;
 }
 

@@ -34,6 +34,15 @@ void Queue::restore_returned(Range range, Tries tries, Instant due) {
     state.ledger.visit(range, [&](const Segment& segment) {
         if (segment.standing.where != Where::kGone) state.ledger.move(segment, standing);
     });
+    state.raise_high_water();
+}
+
+void Queue::restore_died(Range range, Tries tries, const DeathNote& note) {
+    State& state = *state_;
+    state.counters.died += range.count;
+    state.ledger.visit(range, [&](const Segment& segment) {
+        if (segment.standing.where != Where::kGone) state.ledger.move(segment, Standing::dead(tries, note));
+    });
 }
 
 void Queue::restore_finish(Offset mark, Instant hold_until, Instant now) {
@@ -64,7 +73,7 @@ void Queue::restore_sealed(bool sealed) {
 void Queue::restore_nacked(std::uint64_t messages) { state_->counters.nacked += messages; }
 
 void Queue::restore_empty(Offset next) {
-    TELPHER_CHECK(state_->ledger.live() == 0 && next >= state_->ledger.next_offset());
+    TELPHER_CHECK(state_->ledger.live() == 0 && state_->ledger.dead() == 0 && next >= state_->ledger.next_offset());
     state_->ledger.restore_next(next);
     state_->ledger.make_visible(next);
     state_->delivered_mark = next;

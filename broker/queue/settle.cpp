@@ -1,6 +1,7 @@
 // Queue: what consumers say about what they hold.
 #include <algorithm>
 
+#include "broker/queue/retry.h"
 #include "broker/queue/state.h"
 #include "proto/base/check.h"
 
@@ -20,8 +21,8 @@ bool held_for(const Standing& standing, std::uint32_t delivery) {
 
 /// In nobody's hands since that delivery.
 bool last_was(const Standing& standing, std::uint32_t delivery) {
-    return (standing.where == Where::kReady || standing.where == Where::kDelayed) && delivery > 0 &&
-           standing.tries.deliveries == delivery;
+    return (standing.where == Where::kReady || standing.where == Where::kDelayed || standing.where == Where::kDead) &&
+           delivery > 0 && standing.tries.deliveries == delivery;
 }
 
 /// What of a client's range was not looked at: it lies above all offsets there are, or the looks were used up.
@@ -33,25 +34,22 @@ void append_rest(Range range, Offset seen_below, std::vector<Range>& lost) {
 
 }  // namespace
 
-Settled Queue::settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Instant now,
-                      Duration delay, std::uint64_t* looks) {
+Settled Queue::settle(ConsumerId consumer, Range range, std::uint32_t delivery, const Ruling& ruling, Instant now,
+                      std::uint64_t* looks) {
     State& state = *state_;
-    const bool delays = verdict == Verdict::kNack && delay > Duration::zero();
     Settled result;
-    result.due = delays ? now + delay : now;
     const Offset seen = state.ledger.visit(
-        range, [&](const Segment& segment) { state.settle(segment, consumer, delivery, verdict, delays, result); },
-        looks);
+        range, [&](const Segment& segment) { state.settle(segment, consumer, delivery, ruling, now, result); }, looks);
     append_rest(range, seen, result.lost);
     if (state.consumers.attached(consumer)) state.consumers.renew(consumer);
     return result;
 }
 
-void Queue::State::settle(const Segment& segment, ConsumerId consumer, std::uint32_t delivery, Verdict verdict,
-                          bool delay, Settled& result) {
+void Queue::State::settle(const Segment& segment, ConsumerId consumer, std::uint32_t delivery, const Ruling& ruling,
+                          Instant now, Settled& result) {
     const Standing& standing = segment.standing;
     const bool in_hands = owns(standing, consumer, delivery) || held_for(standing, delivery);
-    if (verdict == Verdict::kAck) {
+    if (ruling.verdict == Verdict::kAck) {
         if (standing.where == Where::kGone) return append(result.repeated, segment.range);
         if (!in_hands && !last_was(standing, delivery)) return append(result.lost, segment.range);
         ledger.move(segment, Standing::gone());
@@ -62,12 +60,27 @@ void Queue::State::settle(const Segment& segment, ConsumerId consumer, std::uint
     // Given back by that delivery already: nothing changes, so a nack sent again is no second attempt.
     if (last_was(standing, delivery)) return append(result.repeated, segment.range);
     if (!in_hands) return append(result.lost, segment.range);
-    const bool failed = verdict == Verdict::kNack;
-    const Tries tries{delivery, standing.tries.attempts + (failed ? 1 : 0)};
-    ledger.move(segment, delay ? Standing::delayed(tries, result.due) : Standing::ready(tries));
-    if (failed) counters.nacked += segment.range.count;
     result.count += segment.range.count;
-    append(result.returned, segment.range, tries);
+    const std::uint32_t failed = ruling.verdict == Verdict::kRelease ? 0 : 1;
+    const Tries tries{delivery, standing.tries.attempts + failed};
+    if (failed > 0) return fail(segment, tries, ruling, now, result);
+    give_back(segment, tries, result.returned);
+}
+
+void Queue::State::fail(const Segment& segment, Tries tries, const Ruling& ruling, Instant now, Settled& result) {
+    if (ruling.verdict == Verdict::kNack) counters.nacked += segment.range.count;
+    if (ruling.verdict == Verdict::kDead || worn_out(tries)) return bury(segment, tries, ruling.note, result.died);
+    const Duration delay =
+        ruling.delay == kBackoff ? backoff(options, segment.range.first, tries.attempts) : ruling.delay;
+    if (delay <= Duration::zero()) return give_back(segment, tries, result.returned);
+    ledger.move(segment, Standing::delayed(tries, now + delay));
+    append(result.delayed, {segment.range, tries, now + delay});
+}
+
+void Queue::State::bury(const Segment& segment, Tries tries, const DeathNote& note, std::vector<Died>& died) {
+    ledger.move(segment, Standing::dead(tries, note));
+    counters.died += segment.range.count;
+    append(died, {segment.range, tries, note});
 }
 
 std::vector<Range> Queue::extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now, Duration lease,

@@ -25,6 +25,7 @@ struct Queue::State {
     // Admission (puts.cpp).
     [[nodiscard]] std::uint64_t room_for_turn() const;
     [[nodiscard]] std::uint32_t fitting(const Line::Ticket& ticket) const;
+    [[nodiscard]] std::uint64_t fitting(Range run) const;
     [[nodiscard]] std::optional<Step> plan() const;
     [[nodiscard]] std::optional<TicketId> deadlocked() const;
     [[nodiscard]] std::uint64_t excess_messages(std::uint64_t count) const;
@@ -40,8 +41,15 @@ struct Queue::State {
     void give_back(const Segment& segment, Tries tries, std::vector<ReturnedRange>& returned);
 
     // Settling (settle.cpp).
-    void settle(const Segment& segment, ConsumerId consumer, std::uint32_t delivery, Verdict verdict, bool delay,
+    void settle(const Segment& segment, ConsumerId consumer, std::uint32_t delivery, const Ruling& ruling, Instant now,
                 Settled& result);
+    /// The handling failed: again now, later, or never.
+    void fail(const Segment& segment, Tries tries, const Ruling& ruling, Instant now, Settled& result);
+    /// True if a message whose handling failed so often is a dead letter.
+    [[nodiscard]] bool worn_out(Tries tries) const {
+        return options.max_attempts > 0 && tries.attempts >= options.max_attempts;
+    }
+    void bury(const Segment& segment, Tries tries, const DeathNote& note, std::vector<Died>& died);
 
     void raise_high_water();
 

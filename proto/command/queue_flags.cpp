@@ -45,6 +45,13 @@ Result<void> store(const Result<Parsed>& parsed, std::optional<Value>& out) {
     return {};
 }
 
+Result<void> store_attempts(std::string_view text, std::optional<std::uint32_t>& out) {
+    const auto count = parse_count(text);
+    if (!count) return fail(count.error());
+    out = static_cast<std::uint32_t>(std::min<std::uint64_t>(*count, UINT32_MAX));  // the broker says what is too many
+    return {};
+}
+
 }  // namespace
 
 std::string_view name_of(OnFull policy) { return name_in(kPolicies, policy); }
@@ -58,8 +65,12 @@ Result<void> set_queue_option(QueueOptions& options, std::string_view key, std::
     if (name == "on-full") return choose(kPolicies, value, options.on_full);
     if (name == "durability") return choose(kDurabilities, value, options.durability);
     if (name == "lease") return store(parse_duration(value), options.lease);
+    if (name == "max-attempts") return store_attempts(value, options.max_attempts);
+    if (name == "backoff") return store(parse_duration(value), options.backoff);
+    if (name == "backoff-max") return store(parse_duration(value), options.backoff_max);
     return fail(Code::kUsage, "unknown queue option '" + std::string(key) +
-                                  "' (there are maxsize, max-bytes, on-full, durability, lease)");
+                                  "' (there are maxsize, max-bytes, on-full, durability, lease, max-attempts, backoff, "
+                                  "backoff-max)");
 }
 
 Result<void> set_queue_options(QueueOptions& options, std::string_view text) {
@@ -105,6 +116,9 @@ void add_queue_flags(CLI::App& app, QueueOptions& options) {
     add("durability", "D", "A put is confirmed after: fsync (default), async (written), memory");
     add("lease", "DUR",
         "A message not settled in this time goes to somebody else; 0 (default): as long as its consumer lives");
+    add("max-attempts", "N", "Failed attempts that make a message a dead letter (default 20); 0: it is tried for ever");
+    add("backoff", "DUR", "Before the second attempt (default 1s); doubles with every further one");
+    add("backoff-max", "DUR", "Between two attempts at most (default 10m)");
 }
 
 }  // namespace telpher::command

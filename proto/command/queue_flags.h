@@ -15,7 +15,8 @@ std::string_view name_of(OnFull policy);
 /// "fsync", "async", "memory".
 std::string_view name_of(Durability durability);
 
-/// Sets one option; `key` is maxsize, max-bytes, on-full, durability or lease ('_' is as good as '-').
+/// Sets one option; `key` is maxsize, max-bytes, on-full, durability, lease, max-attempts, backoff or backoff-max ('_'
+/// is as good as '-').
 Result<void> set_queue_option(QueueOptions& options, std::string_view key, std::string_view value);
 
 /// A list of options that has none.
@@ -25,8 +26,8 @@ inline constexpr std::string_view kNoOptions = ",";
 Result<void> set_queue_options(QueueOptions& options, std::string_view text);
 Result<QueueOptions> parse_queue_options(std::string_view text);
 
-/// --maxsize, --max-bytes, --on-full, --durability, --lease, or the same as key=value, into `options`. Not to be added
-/// before the command's own positionals.
+/// --maxsize, --max-bytes, --on-full, --durability, --lease, --max-attempts, --backoff, --backoff-max, or the same as
+/// key=value, into `options`. Not to be added before the command's own positionals.
 void add_queue_flags(CLI::App& app, QueueOptions& options);
 
 }  // namespace telpher::command

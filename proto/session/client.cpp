@@ -73,6 +73,17 @@ v1::Change change(v1::Change::What what, std::string_view name) {
     return request;
 }
 
+v1::HandleDead handle_dead(v1::HandleDead::What what, std::string_view name, std::uint64_t first, std::uint64_t count,
+                           std::uint32_t messages_max) {
+    v1::HandleDead request;
+    request.set_what(what);
+    request.set_name(std::string(name));
+    request.set_first(first);
+    request.set_count(count);
+    request.set_max(messages_max);
+    return request;
+}
+
 }  // namespace
 
 struct Client::Impl {
@@ -99,6 +110,12 @@ struct Client::Impl {
         const auto done = call<v1::Ok>(v1::OP_CHANGE, std::move(request), timeout, done_before);
         if (!done) return fail(done.error());
         return {};
+    }
+
+    Result<DeadHandled> handle_dead(v1::HandleDead request, Millis timeout) {
+        const auto reply = call<v1::DeadHandled>(v1::OP_HANDLE_DEAD, std::move(request), timeout);
+        if (!reply) return fail(reply.error());
+        return DeadHandled{reply->messages(), reply->more(), reply->next(), reply->full()};
     }
 
     const std::shared_ptr<session::Engine> engine;
@@ -169,8 +186,18 @@ Result<QueueStats> Client::show(std::string_view name, Millis timeout) {
 }
 
 Result<std::vector<Peeked>> Client::peek(std::string_view name, std::uint32_t messages_max, std::uint64_t from,
-                                         Millis timeout) {
-    return session::peek(*impl_->engine, std::string(name), messages_max, from, timeout);
+                                         Millis timeout, Peeked::State state) {
+    return session::peek(*impl_->engine, std::string(name), messages_max, from, timeout, state);
+}
+
+Result<DeadHandled> Client::redrive(std::string_view name, std::uint64_t first, std::uint64_t count,
+                                    std::uint32_t messages_max, Millis timeout) {
+    return impl_->handle_dead(handle_dead(v1::HandleDead::WHAT_REDRIVE, name, first, count, messages_max), timeout);
+}
+
+Result<DeadHandled> Client::drop_dead(std::string_view name, std::uint64_t first, std::uint64_t count,
+                                      std::uint32_t messages_max, Millis timeout) {
+    return impl_->handle_dead(handle_dead(v1::HandleDead::WHAT_DROP, name, first, count, messages_max), timeout);
 }
 
 Result<BrokerStats> Client::status(Millis timeout) {

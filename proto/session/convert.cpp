@@ -16,8 +16,14 @@ Peeked peeked_message(const v1::Peeked::Run& run, std::uint32_t index, const bat
     message.deliveries = run.delivery();
     message.attempts = run.attempt();
     message.put_ms = static_cast<std::int64_t>(run.put_ms());
+    message.cause = static_cast<DeathCause>(run.cause());
+    message.dead_ms = static_cast<std::int64_t>(run.dead_ms());
+    message.reason = run.reason();
     return message;
 }
+
+std::uint64_t wire_ms(Millis time) { return static_cast<std::uint64_t>(std::max<Millis::rep>(time.count(), 0)); }
+Millis from_wire_ms(std::uint64_t ms) { return Millis{static_cast<Millis::rep>(ms)}; }
 
 }  // namespace
 
@@ -27,7 +33,10 @@ v1::QueueOptions to_wire(const QueueOptions& options) {
     if (options.max_bytes) wire.set_max_bytes(*options.max_bytes);
     if (options.on_full) wire.set_on_full(static_cast<std::uint32_t>(*options.on_full));
     if (options.durability) wire.set_durability(static_cast<std::uint32_t>(*options.durability));
-    if (options.lease) wire.set_lease_ms(static_cast<std::uint64_t>(std::max<Millis::rep>(options.lease->count(), 0)));
+    if (options.lease) wire.set_lease_ms(wire_ms(*options.lease));
+    if (options.max_attempts) wire.set_max_attempts(*options.max_attempts);
+    if (options.backoff) wire.set_backoff_ms(wire_ms(*options.backoff));
+    if (options.backoff_max) wire.set_backoff_max_ms(wire_ms(*options.backoff_max));
     return wire;
 }
 
@@ -38,7 +47,10 @@ QueueStats from_wire(const v1::QueueState& state) {
     stats.max_bytes = state.options().max_bytes();
     stats.on_full = static_cast<OnFull>(state.options().on_full());
     stats.durability = static_cast<Durability>(state.options().durability());
-    stats.lease = Millis{static_cast<Millis::rep>(state.options().lease_ms())};
+    stats.lease = from_wire_ms(state.options().lease_ms());
+    stats.max_attempts = state.options().max_attempts();
+    stats.backoff = from_wire_ms(state.options().backoff_ms());
+    stats.backoff_max = from_wire_ms(state.options().backoff_max_ms());
     stats.ready = state.ready();
     stats.leased = state.leased();
     stats.delayed = state.delayed();
@@ -59,6 +71,7 @@ QueueStats from_wire(const v1::QueueState& state) {
     stats.rejected = state.rejected();
     stats.high_water = state.high_water();
     stats.lost = state.lost();
+    stats.died = state.died();
     stats.blocked_ms = state.blocked_ms();
     return stats;
 }

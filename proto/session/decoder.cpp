@@ -68,6 +68,8 @@ Result<Routed> Decoder::decode(const Received& received) {
             return parse(received, op, Route::kRequest, peeked_);
         case v1::OP_STATUS_IS:
             return parse(received, op, Route::kRequest, status_is_);
+        case v1::OP_DEAD_HANDLED:
+            return parse(received, op, Route::kRequest, dead_handled_);
         default:
             return fail(Code::kProtocol, "unknown op " + std::to_string(static_cast<int>(op)));
     }

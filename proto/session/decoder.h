@@ -51,6 +51,7 @@ private:
     v1::Queues queues_;
     v1::Peeked peeked_;
     v1::StatusIs status_is_;
+    v1::DeadHandled dead_handled_;
 };
 
 }  // namespace telpher::session

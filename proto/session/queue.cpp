@@ -97,17 +97,19 @@ Result<QueueStats> Queue::stats(Millis timeout) {
 Result<void> Queue::pause(Millis timeout) { return set_paused(*impl_, true, timeout); }
 Result<void> Queue::resume(Millis timeout) { return set_paused(*impl_, false, timeout); }
 
-Result<std::vector<Peeked>> Queue::peek(std::uint32_t messages_max, std::uint64_t from, Millis timeout) {
-    return session::peek(*impl_->engine, name(), messages_max, from, timeout);
+Result<std::vector<Peeked>> Queue::peek(std::uint32_t messages_max, std::uint64_t from, Millis timeout,
+                                        Peeked::State state) {
+    return session::peek(*impl_->engine, name(), messages_max, from, timeout, state);
 }
 
 Result<std::vector<Peeked>> session::peek(Engine& engine, const std::string& name, std::uint32_t messages_max,
-                                          std::uint64_t from, Millis timeout) {
+                                          std::uint64_t from, Millis timeout, Peeked::State state) {
     std::vector<Peeked> messages;
     while (messages.size() < messages_max) {
         v1::Peek request;
         request.set_name(name);
         request.set_from(from);
+        request.set_state(static_cast<std::uint32_t>(state));
         request.set_max(std::min(messages_max - static_cast<std::uint32_t>(messages.size()), kPeekPage));
         std::vector<Slice> bodies;
         CallOptions options;

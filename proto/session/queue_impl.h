@@ -63,7 +63,7 @@ Result<std::uint64_t> put_under(Queue::Impl& queue, std::string_view body, Under
 
 /// Messages of queue `name` from id `from` on, page by page, without a lease.
 Result<std::vector<Peeked>> peek(Engine& engine, const std::string& name, std::uint32_t messages_max,
-                                 std::uint64_t from, Millis timeout);
+                                 std::uint64_t from, Millis timeout, Peeked::State state);
 
 }  // namespace session
 }  // namespace telpher

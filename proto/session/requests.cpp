@@ -101,6 +101,8 @@ v1::Op answer_of(v1::Op question) {
             return v1::OP_PEEKED;
         case v1::OP_STATUS:
             return v1::OP_STATUS_IS;
+        case v1::OP_HANDLE_DEAD:
+            return v1::OP_DEAD_HANDLED;
         default:
             return v1::OP_OK;
     }

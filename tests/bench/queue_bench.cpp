@@ -37,7 +37,7 @@ public:
         return grants_;
     }
     void ack(const Grant& grant, Range range) {
-        const auto settled = queue_.settle(grant.consumer, range, grant.tries.deliveries, Verdict::kAck, now_, {});
+        const auto settled = queue_.settle(grant.consumer, range, grant.tries.deliveries, {Verdict::kAck}, now_);
         benchmark::DoNotOptimize(settled.count);
     }
     void ack_all() {

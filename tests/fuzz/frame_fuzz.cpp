@@ -87,6 +87,8 @@ void from_client(Bytes header) {
             return parse<v1::Peek>(header);
         case v1::OP_STATUS:
             return parse<v1::Status>(header);
+        case v1::OP_HANDLE_DEAD:
+            return parse<v1::HandleDead>(header);
         default:
             return;
     }
@@ -139,6 +141,8 @@ void from_broker(Bytes header) {
             return parse<v1::Peeked>(header);
         case v1::OP_STATUS_IS:
             return parse<v1::StatusIs>(header);
+        case v1::OP_DEAD_HANDLED:
+            return parse<v1::DeadHandled>(header);
         default:
             return;
     }
@@ -155,7 +159,7 @@ std::vector<std::string> seeds() {
         "\x0d\1\0\0\0\x10\2\x18\3\x20\4\x2a\6\0\1\2\3\4\5\x32\3\x01\x02\x03\x52\2\x08\1"s
         "\x11\1\2\3\4\5\6\7\x08\x22\6\1\1\x01\2\1\1\x38\1"s;
     std::vector<std::string> all;
-    for (int op = 1; op <= v1::OP_STATUS_IS; ++op) {
+    for (int op = 1; op <= v1::OP_DEAD_HANDLED; ++op) {
         if (v1::Op_IsValid(op)) all.push_back(static_cast<char>(op) + fields);
     }
     return all;

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -56,11 +57,14 @@ struct QueueStats {
     OnFull on_full = OnFull::kBlock;
     Durability durability = Durability::kFsync;
     Millis lease{0};
+    std::uint32_t max_attempts = 0;
+    Millis backoff{0}, backoff_max{0};
     std::uint64_t ready = 0, leased = 0, delayed = 0, dead = 0, bytes = 0;
     bool sealed = false, paused = false;
     std::uint32_t generation = 0, producers = 0, blocked_producers = 0, consumers = 0;
     std::uint64_t put = 0, acked = 0, nacked = 0, redelivered = 0, dropped = 0, expired = 0, rejected = 0,
                   high_water = 0, lost = 0;
+    std::uint64_t died = 0;  ///< Messages that became dead letters, ever; `dead` is how many are there now.
     std::uint64_t blocked_ms = 0;
     [[nodiscard]] std::uint64_t unfinished() const { return ready + leased + delayed; }
 };
@@ -75,14 +79,40 @@ struct BrokerStats {
     std::vector<std::pair<std::string, std::uint64_t>> refused{};  ///< By reason: "unknown_key", "denied", ...
 };
 
+/// What made a message a dead letter.
+enum class DeathCause : std::uint8_t {
+    kNone = 0,
+    kVerdict = 1,   ///< A consumer said so.
+    kAttempts = 2,  ///< The last attempt failed.
+    kLease = 3,     ///< The lease of the last attempt ended unsettled.
+};
+
 /// One message seen without taking a lease.
 struct Peeked {
     std::uint64_t id = 0;
     std::string body, key;
     std::vector<std::pair<std::string, std::string>> headers;
-    enum class State : std::uint8_t { kReady = 1, kLeased = 2, kDelayed = 3 } state = State::kReady;
+    enum class State : std::uint8_t {
+        kLive = 0,
+        kReady = 1,
+        kLeased = 2,
+        kDelayed = 3,
+        kDead = 4
+    } state = State::kReady;
     std::uint32_t deliveries = 0, attempts = 0;
     std::int64_t put_ms = 0;
+    // Of a dead letter:
+    DeathCause cause = DeathCause::kNone;
+    std::int64_t dead_ms = 0;  ///< Wall clock of the broker, milliseconds.
+    std::string reason;        ///< What the consumer said of it; empty if nothing, or if the broker keeps too many.
+};
+
+/// What a redrive or a drop of dead letters did.
+struct DeadHandled {
+    std::uint64_t messages = 0;
+    bool more = false;       ///< Dead letters of the range are left.
+    std::uint64_t next = 0;  ///< The id of the first of them.
+    bool full = false;       ///< The redrive stopped because the queue has no room.
 };
 
 /// A message given to this process: a lease. Settle it once; destroyed without a verdict it is released, never acked.
@@ -104,8 +134,12 @@ public:
 
     /// Verdicts: sent in the background, in ranges; Queue::flush() or Consumer::flush() waits until they are committed.
     void ack();
-    void nack(Millis delay = Millis{0});  ///< Failed: again after `delay` (0..7 days).
-    void release();                       ///< Hand back, no blame.
+    /// Failed: again after the queue's backoff, or a dead letter if that was the last attempt. What is said of it
+    /// (the last 4 KiB of `reason`) is kept with the dead letter.
+    void nack(std::string_view reason = {});
+    void nack(Millis delay, std::string_view reason = {});  ///< The same after `delay` (0..7 days).
+    void release();                                         ///< Hand back, no blame.
+    void dead(std::string_view reason = {});                ///< A dead letter now: no further attempt makes sense.
     /// Settles and waits until the broker has it committed: then it is never delivered again. kLeaseLost: somebody else
     /// has it.
     Result<void> ack_confirmed(Millis timeout = kForever);
@@ -148,16 +182,20 @@ private:
 
 /// What a handler says of its message.
 struct Verdict {
-    enum class Kind : std::uint8_t { kAck, kNack, kRelease } kind = Kind::kAck;
-    Millis delay{0};
-    static constexpr Verdict ack() { return {}; }
-    static constexpr Verdict nack(Millis delay = Millis{0}) { return {Kind::kNack, delay}; }
-    static constexpr Verdict release() { return {Kind::kRelease, Millis{0}}; }
+    enum class Kind : std::uint8_t { kAck, kNack, kRelease, kDead } kind = Kind::kAck;
+    std::optional<Millis> delay{};  ///< Of a nack; none: the queue's backoff.
+    std::string reason{};           ///< Of a nack or dead: the last 4 KiB are kept with a dead letter.
+
+    static Verdict ack() { return {}; }
+    static Verdict nack(std::string reason = {}) { return {Kind::kNack, {}, std::move(reason)}; }
+    static Verdict nack(Millis delay, std::string reason = {}) { return {Kind::kNack, delay, std::move(reason)}; }
+    static Verdict release() { return {Kind::kRelease, {}, {}}; }
+    static Verdict dead(std::string reason = {}) { return {Kind::kDead, {}, std::move(reason)}; }
 };
 
 /// What run() did.
 struct RunResult {
-    std::uint64_t handled = 0, acked = 0, nacked = 0, released = 0;
+    std::uint64_t handled = 0, acked = 0, nacked = 0, released = 0, dead = 0;
     Code ended = Code::kEnd;  ///< kEnd, kStopped, kEmpty (idle), kOk (messages_max) or an error.
 };
 
@@ -199,7 +237,7 @@ public:
     Result<Message> get(Millis timeout = kForever, std::stop_token stop = {});
     [[nodiscard]] Consumer consume(const ConsumeOptions& options = {});
     /// Runs `handler` on `options.threads` threads until the end, a stop, idle or messages_max. An exception from the
-    /// handler is a nack with 1 s delay.
+    /// handler is a nack with its text as the reason.
     RunResult run(const RunOptions& options, const std::function<Verdict(Message&)>& handler);
 
     // --- the end ---
@@ -216,8 +254,9 @@ public:
     Result<QueueStats> stats(Millis timeout = kForever);
     Result<void> pause(Millis timeout = kForever);
     Result<void> resume(Millis timeout = kForever);
-    /// Messages from id `from` on, without taking a lease.
-    Result<std::vector<Peeked>> peek(std::uint32_t messages_max, std::uint64_t from = 0, Millis timeout = kForever);
+    /// Messages from id `from` on, without taking a lease: those of that state, or (kLive) all but dead letters.
+    Result<std::vector<Peeked>> peek(std::uint32_t messages_max, std::uint64_t from = 0, Millis timeout = kForever,
+                                     Peeked::State state = Peeked::State::kLive);
 
     struct Impl;
     explicit Queue(std::shared_ptr<Impl>);
@@ -249,7 +288,14 @@ public:
     Result<std::vector<QueueStats>> list(Millis timeout = Millis{10'000});
     Result<QueueStats> show(std::string_view name, Millis timeout = Millis{10'000});
     Result<std::vector<Peeked>> peek(std::string_view name, std::uint32_t messages_max, std::uint64_t from = 0,
-                                     Millis timeout = Millis{10'000});
+                                     Millis timeout = Millis{10'000}, Peeked::State state = Peeked::State::kLive);
+    /// Dead letters with ids [first, first + count), lowest first, at most `messages_max` (0: as many as the broker
+    /// does at once), become ready with no attempt counted, as far as the queue has room. kSealed: the queue has ended.
+    Result<DeadHandled> redrive(std::string_view name, std::uint64_t first, std::uint64_t count,
+                                std::uint32_t messages_max = 0, Millis timeout = Millis{10'000});
+    /// The same: they are gone for good.
+    Result<DeadHandled> drop_dead(std::string_view name, std::uint64_t first, std::uint64_t count,
+                                  std::uint32_t messages_max = 0, Millis timeout = Millis{10'000});
     Result<void> pause(std::string_view name, bool paused, Millis timeout = Millis{10'000});
     Result<BrokerStats> status(Millis timeout = Millis{10'000});
 

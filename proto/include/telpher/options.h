@@ -32,8 +32,14 @@ struct QueueOptions {
     std::optional<Durability> durability{};    ///< Default kFsync.
     std::optional<Millis> lease{};  ///< A message not settled in this time goes to somebody else; 0 (default) = as
                                     ///< long as the consumer's session lives.
-    bool create = true;             ///< Make the queue if it is absent; false: kNotFound.
-    bool wait = false;              ///< With create = false: wait until somebody makes it.
+    /// Failed attempts (0..1,000) that make a message a dead letter; default 20, 0 = it is tried for ever.
+    std::optional<std::uint32_t> max_attempts{};
+    /// How long a failed message waits for its second attempt; doubled with every further one, a fifth more or less.
+    /// Default 1 s.
+    std::optional<Millis> backoff{};
+    std::optional<Millis> backoff_max{};  ///< Between two attempts at most; default 10 min, at most 7 days.
+    bool create = true;                   ///< Make the queue if it is absent; false: kNotFound.
+    bool wait = false;                    ///< With create = false: wait until somebody makes it.
 };
 
 /// Options of a client.

@@ -133,6 +133,13 @@ protected:
         {"SHOW", [](SimPeer& peer) { return ask_about<v1::Show>(peer, v1::OP_SHOW); }},
         {"LIST", [](SimPeer& peer) { return ask(peer, v1::OP_LIST, v1::List()); }},
         {"PEEK", [](SimPeer& peer) { return ask_about<v1::Peek>(peer, v1::OP_PEEK); }},
+        {"HANDLE_DEAD",
+         [](SimPeer& peer) {
+             v1::HandleDead request;
+             request.set_what(v1::HandleDead::WHAT_REDRIVE);
+             request.set_name("q");
+             return ask(peer, v1::OP_HANDLE_DEAD, request);
+         }},
         {"STATUS", [](SimPeer& peer) { return ask(peer, v1::OP_STATUS, v1::Status()); }},
     };
     /// Whether it is there or not.

@@ -82,7 +82,7 @@ TEST(HandlerPool, HandlesAllAndEndsAtTheEnd) {
     EXPECT_EQ(result.released, 100U);
     ASSERT_EQ(source->verdicts.size(), 1000U);
     for (const auto& [offset, given] : source->verdicts) ASSERT_EQ(given.size(), 1U) << offset;
-    EXPECT_EQ(source->verdicts[10][0], (Decision{Settle::VERDICT_NACK, 5}));
+    EXPECT_EQ(source->verdicts[10][0], (Decision{.verdict = Settle::VERDICT_NACK, .delay_ms = 5}));
 }
 
 TEST(HandlerPool, HandlersRunAtTheSameTime) {
@@ -95,15 +95,16 @@ TEST(HandlerPool, HandlersRunAtTheSameTime) {
     EXPECT_EQ(result.acked, 3U);
 }
 
-TEST(HandlerPool, AnExceptionIsANackWithADelay) {
+TEST(HandlerPool, AnExceptionIsANackThatSaysWhy) {
     const auto source = std::make_shared<FakeSource>(2);
     const RunResult result = run(*source, {}, [](Message& message) -> Verdict {
         if (message.id() == 0) throw std::runtime_error("no");
         throw 1;
     });
     EXPECT_EQ(result.nacked, 2U);
-    EXPECT_EQ(source->verdicts[0][0], (Decision{Settle::VERDICT_NACK, 1000}));
-    EXPECT_EQ(source->verdicts[1][0], (Decision{Settle::VERDICT_NACK, 1000}));
+    EXPECT_EQ(source->verdicts[0][0], (Decision{.verdict = Settle::VERDICT_NACK, .backoff = true, .reason = "no"}));
+    EXPECT_EQ(source->verdicts[1][0],
+              (Decision{.verdict = Settle::VERDICT_NACK, .backoff = true, .reason = "an exception of the handler"}));
 }
 
 TEST(HandlerPool, NeverHandlesMoreThanAskedFor) {

@@ -74,7 +74,7 @@ TEST(Message, TheFirstVerdictCounts) {
     }
     ASSERT_EQ(owner->given.size(), 1U);
     EXPECT_EQ(owner->given[0].offset, 7U);
-    EXPECT_EQ(owner->given[0].decision, (Decision{Settle::VERDICT_NACK, 1500}));
+    EXPECT_EQ(owner->given[0].decision, (Decision{.verdict = Settle::VERDICT_NACK, .delay_ms = 1500}));
 }
 
 TEST(Message, DelaysStayInTheirRange) {

@@ -12,8 +12,8 @@ namespace {
 using Range = frame::Run;
 using v1::Settle;
 
-constexpr Decision kAck{Settle::VERDICT_ACK, 0};
-constexpr Decision kNack{Settle::VERDICT_NACK, 1000};
+const Decision kAck{.verdict = Settle::VERDICT_ACK};
+const Decision kNack{.verdict = Settle::VERDICT_NACK, .delay_ms = 1000};
 
 // Everything that is ready to be sent, with its numbers.
 std::vector<std::pair<std::uint64_t, SettleFrame>> send_all(SettleBatcher& batcher) {
@@ -47,8 +47,8 @@ TEST(SettleBatcher, VerdictsAndDelaysTravelApart) {
     SettleBatcher batcher;
     batcher.add(kAck, 1, 1);
     batcher.add(kNack, 2, 1);
-    batcher.add({Settle::VERDICT_NACK, 5}, 3, 1);
-    batcher.add({Settle::VERDICT_RELEASE, 0}, 4, 1);
+    batcher.add({.verdict = Settle::VERDICT_NACK, .delay_ms = 5}, 3, 1);
+    batcher.add({.verdict = Settle::VERDICT_RELEASE}, 4, 1);
     batcher.add(kAck, 5, 1);
     batcher.close();
     const auto sent = send_all(batcher);
@@ -64,7 +64,7 @@ TEST(SettleBatcher, VerdictsAndDelaysTravelApart) {
 
 TEST(SettleBatcher, TheSameOffsetTwiceGoesIntoTwoFrames) {
     SettleBatcher batcher;
-    const Decision release{Settle::VERDICT_RELEASE, 0};
+    const Decision release{.verdict = Settle::VERDICT_RELEASE};
     batcher.add(release, 5, 1, 3);
     batcher.add(release, 6, 2);
     batcher.close();

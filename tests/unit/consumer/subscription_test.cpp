@@ -73,16 +73,17 @@ TEST(Subscription, MessageWithoutAVerdictIsReleased) {
     EXPECT_EQ(settle->second, (Ranges{{5, 1, 4}}));
 }
 
-TEST(Subscription, UnreadableRecordIsNackedAndTheNextIsGiven) {
+TEST(Subscription, UnreadableRecordIsADeadLetterAndTheNextIsGiven) {
     Rig rig;
     rig.connect();
     rig.attach();
     ASSERT_TRUE(rig.deliver_records(5, {"\xff", plain("good")}));
-    EXPECT_EQ(rig.subscription->next(5s)->text(), "good");
+    const auto good = rig.subscription->next(5s);
+    EXPECT_EQ(good->text(), "good");
     rig.work();
     const auto settle = rig.settle();
     ASSERT_TRUE(settle);
-    EXPECT_EQ(settle->first.verdict(), v1::Settle::VERDICT_NACK);
+    EXPECT_EQ(settle->first.verdict(), v1::Settle::VERDICT_DEAD);
     EXPECT_EQ(settle->second, (Ranges{{5, 1, 1}}));
 }
 

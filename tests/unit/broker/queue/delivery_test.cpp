@@ -178,7 +178,7 @@ TEST_F(Delivery, what_a_lost_connection_had_is_held_for_who_claims_it) {
     EXPECT_EQ(ack(one, range(0, 1)).done, (Ranges{range(0, 1)})) << "a settle that was on its way";
     const ConsumerId again = consumer(2);
     EXPECT_EQ(queue().claim(again, range(0, 2), 1, now_), (Ranges{range(0, 1)}));
-    EXPECT_EQ(queue().run_timers(until), (Returned{tried(2, 1, {1, 0})}));
+    EXPECT_EQ(queue().run_timers(until).returned, (Returned{tried(2, 1, {1, 0})}));
     EXPECT_EQ(ack(again, range(1, 1)).done, (Ranges{range(1, 1)}));
     EXPECT_EQ(deliver()[0].tries, (Tries{2, 0}));
 }
@@ -190,7 +190,7 @@ TEST_F(Delivery, holds_end_each_at_its_own_time) {
     deliver();
     queue().hold(two, now_ + std::chrono::seconds(1));
     queue().hold(one, now_ + std::chrono::seconds(2));
-    EXPECT_EQ(queue().run_timers(now_ + std::chrono::seconds(1)), (Returned{tried(1, 1, {1, 0})}));
+    EXPECT_EQ(queue().run_timers(now_ + std::chrono::seconds(1)).returned, (Returned{tried(1, 1, {1, 0})}));
     EXPECT_EQ(counts(), Counts(1, 1, 0));
 }
 
@@ -205,7 +205,7 @@ TEST_F(Delivery, a_lease_ends_after_its_time) {
     EXPECT_EQ(queue().extend(one, range(0, 2), 1, now_, std::chrono::milliseconds(100)), (Ranges{range(0, 1)}));
     EXPECT_EQ(queue().extend(one, range(1, 1), 1, now_, std::chrono::milliseconds(1)), Ranges{}) << "never shortens";
     now_ = now_ + std::chrono::milliseconds(50);
-    EXPECT_EQ(queue().run_timers(now_), (Returned{tried(2, 1, {1, 1})}));
+    EXPECT_EQ(queue().run_timers(now_).returned, (Returned{tried(2, 1, {1, 1})}));
     EXPECT_EQ(queue().next_due(), now_ + std::chrono::milliseconds(50));
     EXPECT_EQ(counts(), Counts(2, 1, 0));
     EXPECT_EQ(queue().extend(one, range(0, 9), 1, now_, std::chrono::milliseconds(100)),
@@ -220,7 +220,7 @@ TEST_F(Delivery, timers_return_runs_in_offset_order) {
     deliver();
     queue().extend(ConsumerId(1), range(0, 2), 1, now_, std::chrono::milliseconds(150));
     now_ = now_ + std::chrono::seconds(1);
-    EXPECT_EQ(queue().run_timers(now_), (Returned{tried(0, 6, {1, 1})}));
+    EXPECT_EQ(queue().run_timers(now_).returned, (Returned{tried(0, 6, {1, 1})}));
     EXPECT_EQ(queue().next_due(), Instant::never());
 }
 

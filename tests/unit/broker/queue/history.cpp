@@ -31,6 +31,7 @@ Options History::options(Choices& choices) {
     const std::uint64_t policy = choices.below(4);
     options.on_full = policy < 2 ? OnFull::kBlock : policy == 2 ? OnFull::kReject : OnFull::kDropOldest;
     options.lease_ms = choices.one_in(2) ? 20 : 0;
+    options.max_attempts = static_cast<std::uint32_t>(choices.below(4));
     return options;
 }
 
@@ -169,19 +170,35 @@ void History::deliver(Choices& choices) {
 
 void History::settle(Choices& choices) {
     const auto [consumer, range, delivery] = target(choices);
-    const std::uint64_t kind = choices.below(6);
-    const Verdict verdict = kind < 4 ? Verdict::kAck : kind < 5 ? Verdict::kNack : Verdict::kRelease;
-    const Duration delay = choices.one_in(2) ? milliseconds(10 + choices.below(30)) : milliseconds(0);
-    const auto got = queue_->settle(consumer, range, delivery, verdict, now_, delay);
-    const auto want = reference_.settle(consumer, range, delivery, verdict, now_, delay);
+    const std::uint64_t kind = choices.below(8);
+    Ruling ruling;
+    if (kind >= 4) ruling.verdict = kind < 6 ? Verdict::kNack : kind < 7 ? Verdict::kRelease : Verdict::kDead;
+    if (choices.one_in(2)) ruling.delay = milliseconds(10 + choices.below(30));
+    if (choices.one_in(2)) ruling.note = std::make_shared<Death>();
+    const auto got = queue_->settle(consumer, range, delivery, ruling, now_);
+    const auto want = reference_.settle(consumer, range, delivery, ruling, now_);
     same(got.count, want.count, "settled");
     same(got.done, want.done, "done");
     same(got.returned, want.returned, "returned by settle");
-    same(got.due.ns, want.due.ns, "due");
+    same(got.delayed == want.delayed, true, "delayed by settle");
+    same(got.died == want.died, true, "died by settle");
     same(got.lost, want.lost, "lost");
     same(got.repeated, want.repeated, "repeated");
-    log(got.done, Record::kDone);
-    log(got.returned, got.due == now_ ? Instant{} : got.due);
+    log(got);
+}
+
+void History::handle_dead(Choices& choices) {
+    const std::uint64_t first = choices.below(reference_.messages.size() + 1);
+    const Range range{Offset(first), choices.one_in(2) ? UINT64_MAX : choices.below(4)};
+    const std::uint64_t most = choices.below(5);
+    if (choices.one_in(3)) {
+        const auto dropped = queue_->drop_dead(range, most, UINT64_MAX);
+        same(dropped, reference_.drop_dead(range, most), "dropped dead letters");
+        return log(dropped, Record::kDropped);
+    }
+    const auto redriven = queue_->redrive(range, most, UINT64_MAX);
+    same(redriven, reference_.redrive(range, most), "redriven");
+    log(redriven, Instant{});
 }
 
 void History::extend(Choices& choices) {
@@ -210,9 +227,13 @@ void History::claim(Choices& choices) {
 
 void History::advance(Choices& choices) {
     now_ = now_ + milliseconds(choices.below(30));
-    const auto returned = queue_->run_timers(now_);
-    same(returned, reference_.run_timers(now_), "returned by time");
-    log(returned, Instant{});
+    const auto note = std::make_shared<const Death>(Cause::kLease);
+    const auto ended = queue_->run_timers(now_, UINT64_MAX, note);
+    const auto want = reference_.run_timers(now_, note);
+    same(ended.returned, want.returned, "returned by time");
+    same(ended.died == want.died, true, "died by time");
+    log(ended.returned, Instant{});
+    log(ended.died);
 }
 
 void History::seal(Choices& choices) {
@@ -296,6 +317,8 @@ void History::replay(Queue& queue, const Record& record) {
             return queue.restore_done(record.range, true);
         case Record::kReturned:
             return queue.restore_returned(record.range, record.tries, record.due);
+        case Record::kDied:
+            return queue.restore_died(record.range, record.tries, record.note);
     }
 }
 
@@ -319,8 +342,8 @@ void History::restart(Choices& choices) {
     reference_.restart(mark_, hold_end, now_);
     const Counters& counted = queue_->counters();
     const Counters& known = reference_.counters;
-    same(std::tuple(counted.put, counted.acked, counted.dropped, counted.high_water),
-         std::tuple(known.put, known.acked, known.dropped, known.high_water), "replayed counters");
+    same(std::tuple(counted.put, counted.acked, counted.dropped, counted.died, counted.high_water),
+         std::tuple(known.put, known.acked, known.dropped, known.died, known.high_water), "replayed counters");
     queue_->restore_counters(known);
     live_.clear();
     for (const Record& record : log_) {
@@ -337,18 +360,18 @@ void History::check_freed() {
     }
     std::uint64_t live = 0;
     for (const auto& [batch, count] : live_) live += count;
-    same(live, reference_.live(), "live in the log's accounting");
+    same(live, reference_.live() + reference_.count(Where::kDead), "live in the log's accounting");
 }
 
 void History::check() {
     const Queue& queue = *queue_;
     queue.check_all();
-    same(std::tuple(queue.ready(), queue.leased(), queue.delayed(), queue.bytes()),
+    same(std::tuple(queue.ready(), queue.leased(), queue.delayed(), queue.dead(), queue.bytes()),
          std::tuple(reference_.count(Where::kReady), reference_.in_hands(), reference_.count(Where::kDelayed),
-                    reference_.bytes()),
-         "ready, leased, delayed, bytes");
+                    reference_.count(Where::kDead), reference_.bytes()),
+         "ready, leased, delayed, dead, bytes");
     const auto counters = [](const Counters& c) {
-        return std::tuple(c.put, c.acked, c.nacked, c.redelivered, c.dropped, c.rejected, c.high_water);
+        return std::tuple(c.put, c.acked, c.nacked, c.redelivered, c.dropped, c.rejected, c.high_water, c.died);
     };
     same(counters(queue.counters()), counters(reference_.counters), "counters");
     same(std::tuple(queue.room(), queue.waiters(), queue.floor().value(), queue.delivered_mark().value()),
@@ -369,11 +392,11 @@ void History::step(std::uint64_t command) {
         std::uint64_t weight;
     };
     static constexpr Weighed kCommands[] = {
-        {&History::offer, 16},   {&History::admit, 16},  {&History::make_visible, 16}, {&History::attach, 10},
-        {&History::deliver, 20}, {&History::settle, 36}, {&History::set_credit, 8},    {&History::advance, 6},
-        {&History::detach, 3},   {&History::extend, 3},  {&History::claim, 6},         {&History::seal, 2},
-        {&History::change, 2},   {&History::cancel, 2},  {&History::shrink, 2},        {&History::look, 3},
-        {&History::restart, 2},
+        {&History::offer, 16},   {&History::admit, 16},      {&History::make_visible, 16}, {&History::attach, 10},
+        {&History::deliver, 20}, {&History::settle, 36},     {&History::set_credit, 8},    {&History::advance, 6},
+        {&History::detach, 3},   {&History::extend, 3},      {&History::claim, 6},         {&History::seal, 2},
+        {&History::change, 2},   {&History::cancel, 2},      {&History::shrink, 2},        {&History::look, 3},
+        {&History::restart, 2},  {&History::handle_dead, 6},
     };
     static constexpr std::uint64_t kWeights = [] {
         std::uint64_t sum = 0;

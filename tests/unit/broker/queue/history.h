@@ -51,6 +51,7 @@ private:
     void settle(Choices& choices);
     void extend(Choices& choices);
     void claim(Choices& choices);
+    void handle_dead(Choices& choices);
     void advance(Choices& choices);
     void seal(Choices& choices);
     void change(Choices& choices);
@@ -71,18 +72,29 @@ private:
 
     // The log, as a shard would write it.
     struct Record {
-        enum Kind { kBatch, kDone, kDropped, kReturned } kind;
+        enum Kind { kBatch, kDone, kDropped, kReturned, kDied } kind;
         Range range;
         std::uint64_t batch = 0;
         std::uint64_t bytes = 0;
         Tries tries;
         Instant due;
+        DeathNote note = {};
     };
     void log(const std::vector<Range>& ranges, Record::Kind kind) {
         for (const Range& range : ranges) log_.push_back({kind, range, 0, 0, {}, {}});
     }
     void log(const std::vector<ReturnedRange>& returned, Instant due) {
         for (const auto& [range, tries] : returned) log_.push_back({Record::kReturned, range, 0, 0, tries, due});
+    }
+    void log(const Settled& settled) {
+        log(settled.done, Record::kDone);
+        log(settled.returned, Instant{});
+        for (const Delayed& delayed : settled.delayed)
+            log_.push_back({Record::kReturned, delayed.range, 0, 0, delayed.tries, delayed.due});
+        log(settled.died);
+    }
+    void log(const std::vector<Died>& died) {
+        for (const Died& run : died) log_.push_back({Record::kDied, run.range, 0, 0, run.tries, {}, run.note});
     }
     static void replay(Queue& queue, const Record& record);
 

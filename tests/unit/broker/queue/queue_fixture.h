@@ -87,8 +87,9 @@ protected:
         }
         return given;
     }
-    Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Duration delay = {}) {
-        auto settled = queue().settle(consumer, range, delivery, verdict, now_, delay);
+    Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Duration delay = {},
+                   DeathNote note = {}) {
+        auto settled = queue().settle(consumer, range, delivery, {verdict, delay, std::move(note)}, now_);
         queue().check_all();
         return settled;
     }

@@ -23,7 +23,7 @@ std::uint64_t ReferenceQueue::bytes() const {
 
 std::uint64_t ReferenceQueue::floor() const {
     std::uint64_t floor = 0;
-    while (floor < messages.size() && !messages[floor].live()) ++floor;
+    while (floor < messages.size() && messages[floor].gone()) ++floor;
     return floor;
 }
 
@@ -108,19 +108,27 @@ auto ReferenceQueue::deliver(Instant now, std::uint64_t messages_max) -> std::ve
     }
 }
 
-Settled ReferenceQueue::settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Instant now,
-                               Duration delay) {
+void ReferenceQueue::bury(std::uint64_t at, const DeathNote& note, std::vector<Died>& died) {
+    Message& message = messages[at];
+    message.where = Where::kDead;
+    message.note = note;
+    ++counters.died;
+    append(died, {one(at), message.tries, note});
+}
+
+Settled ReferenceQueue::settle(ConsumerId consumer, Range range, std::uint32_t delivery, const Ruling& ruling,
+                               Instant now) {
     Settled result;
-    const bool waits = verdict == Verdict::kNack && delay.count() > 0;
-    result.due = waits ? now + delay : now;
+    const Verdict verdict = ruling.verdict;
+    const bool waits = verdict == Verdict::kNack && ruling.delay.count() > 0;
     const Range above = each(range, [&](std::uint64_t at, Message& message) {
         const bool mine =
             message.where == Where::kLeased && message.consumer == consumer && message.tries.deliveries == delivery;
         const bool held = message.where == Where::kHeld && message.tries.deliveries + 1 == delivery;
-        const bool idle = (message.where == Where::kReady || message.where == Where::kDelayed) && delivery != 0 &&
-                          message.tries.deliveries == delivery;
+        const bool idle =
+            !message.gone() && !message.in_hands() && delivery != 0 && message.tries.deliveries == delivery;
         if (verdict == Verdict::kAck) {
-            if (!message.live()) return append(result.repeated, one(at));
+            if (message.gone()) return append(result.repeated, one(at));
             if (!mine && !held && !idle) return append(result.lost, one(at));
             message.where = Where::kGone;
             ++counters.acked;
@@ -130,13 +138,14 @@ Settled ReferenceQueue::settle(ConsumerId consumer, Range range, std::uint32_t d
         if (idle) return append(result.repeated, one(at));
         if (!mine && !held) return append(result.lost, one(at));
         message.tries.deliveries = delivery;
-        if (verdict == Verdict::kNack) {
-            ++message.tries.attempts;
-            ++counters.nacked;
-        }
-        message.where = waits ? Where::kDelayed : Where::kReady;
-        message.at = result.due;
         ++result.count;
+        if (verdict != Verdict::kRelease) ++message.tries.attempts;
+        if (verdict == Verdict::kNack) ++counters.nacked;
+        if (verdict == Verdict::kDead || (verdict == Verdict::kNack && worn_out(message)))
+            return bury(at, ruling.note, result.died);
+        message.where = waits ? Where::kDelayed : Where::kReady;
+        message.at = now + ruling.delay;
+        if (waits) return append(result.delayed, {one(at), message.tries, message.at});
         append(result.returned, one(at), message.tries);
     });
     if (above.count > 0) append(result.lost, above);
@@ -227,10 +236,43 @@ auto ReferenceQueue::recall(std::uint64_t messages_max) const -> std::vector<Giv
     return asked;
 }
 
+// --- dead letters ---
+
+std::vector<ReturnedRange> ReferenceQueue::redrive(Range range, std::uint64_t messages_max) {
+    std::vector<ReturnedRange> returned;
+    bool full = false;
+    each(range, [&](std::uint64_t at, Message& message) {
+        if (full || message.where != Where::kDead || messages_max == 0) return;
+        const bool alone = live() == 0;
+        full = live() >= options.maxsize ||
+               (options.max_bytes > 0 && bytes() + message.bytes > options.max_bytes && !alone);
+        if (full) return;
+        message.where = Where::kReady;
+        message.tries.attempts = 0;
+        message.note = nullptr;
+        append(returned, one(at), message.tries);
+        --messages_max;
+    });
+    counters.high_water = std::max(counters.high_water, live());
+    return returned;
+}
+
+std::vector<Range> ReferenceQueue::drop_dead(Range range, std::uint64_t messages_max) {
+    std::vector<Range> dropped;
+    each(range, [&](std::uint64_t at, Message& message) {
+        if (message.where != Where::kDead || messages_max == 0) return;
+        message.where = Where::kGone;
+        ++counters.dropped;
+        append(dropped, one(at));
+        --messages_max;
+    });
+    return dropped;
+}
+
 // --- time ---
 
-std::vector<ReturnedRange> ReferenceQueue::run_timers(Instant now) {
-    std::vector<ReturnedRange> returned;
+Queue::Ended ReferenceQueue::run_timers(Instant now, const DeathNote& note) {
+    Queue::Ended ended;
     for (std::size_t at = 0; at < messages.size(); ++at) {
         Message& message = messages[at];
         const bool lease_ends = message.where == Where::kLeased && message.at <= now;
@@ -240,9 +282,13 @@ std::vector<ReturnedRange> ReferenceQueue::run_timers(Instant now) {
         message.where = Where::kReady;
         message.tries.attempts += lease_ends ? 1 : 0;
         message.tries.deliveries += hold_ends ? 1 : 0;
-        if (!delay_ends) append(returned, one(at), message.tries);
+        if (lease_ends && worn_out(message)) {
+            bury(at, note, ended.died);
+        } else if (!delay_ends) {
+            append(ended.returned, one(at), message.tries);
+        }
     }
-    return returned;
+    return ended;
 }
 
 Instant ReferenceQueue::next_due() const {

@@ -13,7 +13,7 @@ namespace telpher::queue {
 
 class ReferenceQueue {
 public:
-    enum class Where { kGone, kReady, kLeased, kDelayed, kHeld };
+    enum class Where { kGone, kReady, kLeased, kDelayed, kHeld, kDead };
     struct Message {
         Where where = Where::kReady;
         Tries tries;
@@ -24,7 +24,9 @@ public:
         std::uint32_t index = 0;
         std::uint64_t bytes = 0;
         [[nodiscard]] bool in_hands() const { return where == Where::kLeased || where == Where::kHeld; }
-        [[nodiscard]] bool live() const { return where != Where::kGone; }
+        DeathNote note = {};
+        [[nodiscard]] bool gone() const { return where == Where::kGone; }
+        [[nodiscard]] bool live() const { return where != Where::kGone && where != Where::kDead; }
     };
     struct Ticket {
         std::uint32_t count, taken;
@@ -58,14 +60,15 @@ public:
     std::vector<ReturnedRange> detach(ConsumerId consumer);
     void hold(ConsumerId consumer, Instant until);
     std::vector<Given> deliver(Instant now, std::uint64_t messages_max);
-    Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, Verdict verdict, Instant now,
-                   Duration delay);
+    Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, const Ruling& ruling, Instant now);
+    std::vector<ReturnedRange> redrive(Range range, std::uint64_t messages_max);
+    std::vector<Range> drop_dead(Range range, std::uint64_t messages_max);
     std::vector<Range> extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now, Duration lease);
     std::vector<Range> claim(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now);
     void claim_begin(ConsumerId consumer);
     std::vector<ReturnedRange> claim_end(ConsumerId consumer);
     [[nodiscard]] std::vector<Given> recall(std::uint64_t messages_max) const;
-    std::vector<ReturnedRange> run_timers(Instant now);
+    Queue::Ended run_timers(Instant now, const DeathNote& note);
     [[nodiscard]] Instant next_due() const;
     void restart(Offset mark, Instant hold_end, Instant now);
 
@@ -74,7 +77,7 @@ public:
     [[nodiscard]] bool sealed() const { return seal_asked && !seal_waits(); }
 
     [[nodiscard]] std::uint64_t count(Where where) const;
-    [[nodiscard]] std::uint64_t live() const { return messages.size() - count(Where::kGone); }
+    [[nodiscard]] std::uint64_t live() const { return messages.size() - count(Where::kGone) - count(Where::kDead); }
     [[nodiscard]] std::uint64_t in_hands() const { return count(Where::kLeased) + count(Where::kHeld); }
     [[nodiscard]] std::uint64_t bytes() const;
     [[nodiscard]] std::uint64_t floor() const;
@@ -105,6 +108,10 @@ private:
     [[nodiscard]] bool seal_waits() const;
     [[nodiscard]] Message* first_ready(std::uint64_t below);
     [[nodiscard]] Instant lease_end(Instant now) const;
+    [[nodiscard]] bool worn_out(const Message& message) const {
+        return options.max_attempts > 0 && message.tries.attempts >= options.max_attempts;
+    }
+    void bury(std::uint64_t at, const DeathNote& note, std::vector<Died>& died);
     /// Calls visit(offset, message) for what is in the range; returns the part above all messages.
     template <class Visit>
     Range each(Range range, Visit visit);

@@ -55,15 +55,15 @@ TEST_F(Settle, delivery_numbers_match_exactly) {
 
 TEST_F(Settle, a_nack_counts_an_attempt_and_waits_its_delay) {
     auto settled = settle(one_, range(0, 2), 1, Verdict::kNack, seconds(5));
-    EXPECT_EQ(settled.returned, (Returned{tried(0, 2, {1, 1})}));
-    EXPECT_EQ(settled.due, now_ + seconds(5));
+    EXPECT_EQ(settled.delayed, (std::vector<Delayed>{{range(0, 2), {1, 1}, now_ + seconds(5)}}));
+    EXPECT_EQ(settled.returned, Returned{});
     EXPECT_EQ(settled.count, 2U);
     settled = settle(one_, range(2, 1), 1, Verdict::kNack);
-    EXPECT_EQ(settled.due, now_);
+    EXPECT_EQ(settled.returned, (Returned{tried(2, 1, {1, 1})}));
     EXPECT_EQ(counts(), Counts(3, 5, 2));
     EXPECT_EQ(queue().counters().nacked, 3U);
     EXPECT_EQ(queue().next_due(), now_ + seconds(5));
-    EXPECT_EQ(queue().run_timers(now_ + seconds(5)), Returned{}) << "its return is in the log already";
+    EXPECT_EQ(queue().run_timers(now_ + seconds(5)).returned, Returned{}) << "its return is in the log already";
     EXPECT_EQ(counts(), Counts(5, 5, 0));
     EXPECT_EQ(queue().next_due(), Instant::never());
 }
@@ -71,7 +71,7 @@ TEST_F(Settle, a_nack_counts_an_attempt_and_waits_its_delay) {
 TEST_F(Settle, a_release_is_ready_at_once_and_blames_nobody) {
     const auto settled = settle(one_, range(0, 2), 1, Verdict::kRelease, seconds(5));
     EXPECT_EQ(settled.returned, (Returned{tried(0, 2, {1, 0})}));
-    EXPECT_EQ(settled.due, now_);
+    EXPECT_EQ(settled.delayed, std::vector<Delayed>{});
     EXPECT_EQ(counts(), Counts(4, 6, 0));
     EXPECT_EQ(queue().counters().nacked, 0U);
 }
@@ -142,7 +142,7 @@ TEST_F(Settle, looks_at_so_many_runs_only) {
     ack(one_, range(0, 1));
     ack(one_, range(2, 1));
     std::uint64_t looks = 4;  // gone, leased, gone, leased: 0 to 5
-    const Settled some = queue().settle(one_, range(0, 100), 1, Verdict::kNack, now_, {}, &looks);
+    const Settled some = queue().settle(one_, range(0, 100), 1, {Verdict::kNack}, now_, &looks);
     queue().check_all();
     EXPECT_EQ(looks, 0U);
     EXPECT_EQ(some.count, 1U + 3U);
@@ -158,9 +158,9 @@ TEST_F(Settle, timers_give_back_in_turns) {
     deliver();
     for (std::uint64_t i = 0; i < 10; i += 2) ack(one, range(i, 1));
     now_ = now_ + seconds(2);
-    EXPECT_EQ(queue().run_timers(now_, 2).size(), 2U);
+    EXPECT_EQ(queue().run_timers(now_, 2).returned.size(), 2U);
     EXPECT_LE(queue().next_due(), now_);
-    EXPECT_EQ(queue().run_timers(now_, 100).size(), 3U);
+    EXPECT_EQ(queue().run_timers(now_, 100).returned.size(), 3U);
     EXPECT_EQ(queue().next_due(), Instant::never());
 }
 
