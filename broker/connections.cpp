@@ -30,6 +30,11 @@ bool is_newer(PeerId peer, PeerId than) { return static_cast<std::int32_t>(peer.
 
 }  // namespace
 
+void Connections::limit(std::size_t connections_max, Duration hello_timeout) {
+    limits_.connections_max = connections_max;
+    limits_.hello_timeout = hello_timeout;
+}
+
 void Connections::accepted(int fd, Instant now) {
     Connection& connection = by_fd_[fd];
     if (connection.peer.value() != 0) forget_peer(connection.peer);  // its end was not told

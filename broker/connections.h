@@ -31,6 +31,9 @@ public:
     explicit Connections(ConnectionLimits limits, Refusals* refusals = nullptr)
         : limits_(limits), refusals_(refusals), strangers_(limits.strangers) {}
 
+    /// Other limits from now on. Connections there are stay, even if they are more than may come.
+    void limit(std::size_t connections_max, Duration hello_timeout);
+
     /// Monitor events.
     void accepted(int fd, Instant now);
     void disconnected(int fd);
@@ -86,7 +89,7 @@ private:
 
     void turn_away(int fd, Connection& connection);
 
-    const ConnectionLimits limits_;
+    ConnectionLimits limits_;
     Refusals* const refusals_;
     Strangers strangers_;
     std::unordered_map<int, Connection> by_fd_;

@@ -1,14 +1,13 @@
 #include "broker/daemon.h"
 
+#include <fmt/format.h>
 #include <poll.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <zmq.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -16,49 +15,31 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <thread>
+#include <utility>
 
-#include "broker/listen_address.h"
+#include "broker/config.h"
+#include "broker/descriptors.h"
+#include "broker/door.h"
 #include "broker/log/dir_lock.h"
-#include "broker/refusals.h"
-#include "broker/user_book.h"
+#include "broker/reload.h"
+#include "broker/replay_progress.h"
 #include "broker/zap.h"
 #include "proto/base/random.h"
-#include "proto/security/key_file.h"
+#include "proto/service/log_line.h"
+#include "proto/service/notify.h"
+#include "proto/service/watchdog.h"
 #include "proto/version.h"
 
 namespace telpher::broker {
 namespace {
 
-constexpr rlim_t kDescriptorsWanted = 65'536;
+using service::log_line;
+using std::chrono::milliseconds;
 
-Result<void> raise_descriptors(std::size_t connections_max) {
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    const rlim_t wanted = std::max<rlim_t>(kDescriptorsWanted, connections_max + limits::kDescriptorReserve);
-    limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, wanted));
-    setrlimit(RLIMIT_NOFILE, &limit);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur >= connections_max + limits::kDescriptorReserve) return {};
-    return fail(Code::kConfig, "at most " + std::to_string(limit.rlim_cur) + " descriptors are allowed, but " +
-                                   std::to_string(connections_max) + " connections need " +
-                                   std::to_string(connections_max + limits::kDescriptorReserve) +
-                                   ": raise the hard limit (ulimit -Hn, LimitNOFILE=) or lower --connections-max");
-}
-
-Result<void> check_sizes(const DaemonOptions& options) {
-    if (options.message_bytes < 1024 || options.message_bytes > limits::kMessageBytesMax) {
-        return fail(Code::kConfig, "--message-size is 1KiB to 16MiB");
-    }
-    // A segment holds its snapshot, one body and what a step may write beside it.
-    const std::uint64_t segment_bytes_min = 8 * limits::kMiB + 2 * options.message_bytes;
-    if (options.segment_bytes < segment_bytes_min || options.segment_bytes > 1024 * limits::kMiB) {
-        return fail(Code::kConfig, "--segment-bytes is " + std::to_string(segment_bytes_min) + " to 1GiB here");
-    }
-    if (options.session_lease_ms < 2 * options.heartbeat_ms) {
-        return fail(Code::kConfig, "--session-lease-ms must be at least twice --heartbeat-ms");
-    }
-    return {};
-}
+constexpr auto kTickEvery = std::chrono::seconds(1);       // of the main thread: status, lost log lines
+constexpr auto kReplayExtends = std::chrono::seconds(30);  // what a replay asks for once a second
+constexpr auto kLogEndsWithin = milliseconds(2000);
 
 Result<void> prepare_dir(const std::string& dir) {
     std::error_code error;
@@ -101,15 +82,20 @@ public:
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto written = ::write(failed_, &one, sizeof one);
     }
-    /// Waits for a signal to stop (its number) or a failure (0); does `reload` on each SIGHUP meanwhile.
-    [[nodiscard]] int wait(const std::function<void()>& reload) const {
+    enum class Event : std::uint8_t { kTick, kStop, kReload, kFailed };
+    /// Waits for one of them, at most until `until` (kTick).
+    [[nodiscard]] Event wait(Instant until) const {
         for (;;) {
             std::array<pollfd, 2> polled{pollfd{signals_, POLLIN, 0}, pollfd{failed_, POLLIN, 0}};
-            if (::poll(polled.data(), polled.size(), -1) < 0) continue;
-            if (polled[1].revents != 0) return 0;
+            const auto left = std::chrono::ceil<milliseconds>(until - system_clock().now()).count();
+            const int ready =
+                ::poll(polled.data(), polled.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
+            if (ready < 0) continue;
+            if (ready == 0) return Event::kTick;
+            if (polled[1].revents != 0) return Event::kFailed;
             const int signal = next_signal();
-            if (signal == SIGTERM || signal == SIGINT) return signal;
-            if (signal == SIGHUP) reload();
+            if (signal == SIGTERM || signal == SIGINT) return Event::kStop;
+            if (signal == SIGHUP) return Event::kReload;
         }
     }
     [[nodiscard]] int next_signal() const {
@@ -123,7 +109,6 @@ private:
 };
 
 ShardThread::Settings settings_of(const DaemonOptions& options) {
-    using std::chrono::milliseconds;
     ShardThread::Settings settings;
     settings.shard.data_dir = options.data_dir;
     settings.shard.message_bytes_max = options.message_bytes;
@@ -133,6 +118,7 @@ ShardThread::Settings settings_of(const DaemonOptions& options) {
     settings.shard.restart_hold = milliseconds(options.restart_hold_ms);
     settings.shard.cache_bytes_max = options.cache_bytes;
     settings.shard.disk_reserve_bytes = options.disk_reserve_bytes;
+    settings.shard.queue_defaults = options.queue_defaults;
     settings.log.dir = options.data_dir + "/shard-0";
     settings.log.segment_bytes = options.segment_bytes;
     settings.log.salt_seed = system_entropy();
@@ -155,41 +141,63 @@ struct Zmq {
     }
 };
 
-/// A second signal, or a drain that hangs, ends the process at once: everything confirmed is durable already.
+/// A second signal to stop, or a drain that hangs, ends the process at once: everything confirmed is durable already.
 void watch_for_second_signal(const Events& events) {
     std::thread([&events] {
-        static_cast<void>(events.next_signal());
+        while (events.next_signal() == SIGHUP) {
+        }
         ::_exit(1);
     }).detach();
 }
 
-/// Who may come in. They live as long as the process: what reads them may still run at its end.
-struct Door {
-    UserBook users;
-    Refusals refusals;
-    std::string server_secret;  ///< Empty: no keys.
+/// The manager is told that a replay takes longer only as long as it goes on.
+std::function<void()> replay_teller() {
+    const auto tell = [](std::uint64_t records) {
+        service::notify_status("replaying: " + std::to_string(records) + " records");
+        service::notify_extend(kReplayExtends);
+    };
+    return [progress = ReplayProgress(system_clock(), tell)]() mutable { progress.record(); };
+}
 
-    Result<void> open(const DaemonOptions& options) {
-        if (options.server_key.empty()) return {};
-        const auto key = security::read_key_file(options.server_key);
-        if (!key) return fail(key.error());
-        server_secret = key->pair.secret_key;
-        return read_users(options);
-    }
-    /// On an error everything stays as it is.
-    Result<void> read_users(const DaemonOptions& options) {
-        if (server_secret.empty()) return {};
-        auto read = Users::load(options.users_dir);
-        if (!read) return fail(read.error());
-        const std::size_t count = (*read)->size();
-        users.set(std::move(*read));
-        spdlog::info("{} users in {}", count, options.users_dir);
-        if (count == 0) spdlog::warn("nobody can come in over tcp: `telpher user add NAME` makes a user");
-        return {};
-    }
-};
+std::string ready_status(const ShardThread::Pulse& pulse) {
+    return "ready: " + std::to_string(pulse.queues) + " queues, " + std::to_string(pulse.connections) + " clients";
+}
 
-Result<int> serve(const DaemonOptions& options, const Events& events) {
+/// Serves until a signal to stop, or the log's failure: what the main thread does meanwhile.
+Events::Event attend(const Invocation& invocation, Configuration& running, const Events& events, Served served) {
+    ShardThread& shard = served.shard;
+    service::Watchdog watchdog(service::watchdog_interval(), system_clock().now(), shard.pulse().rounds);
+    std::string status = ready_status(shard.pulse());
+    service::notify_ready(status);
+    for (;;) {
+        const Instant now = system_clock().now();
+        const Events::Event event = events.wait(std::min(now + kTickEvery, watchdog.ask_at(now)));
+        if (event == Events::Event::kStop || event == Events::Event::kFailed) return event;
+        if (event == Events::Event::kReload) {
+            service::notify_reloading();
+            reload(invocation, running, served);
+            service::notify_ready(status);
+        }
+        const ShardThread::Pulse pulse = shard.pulse();
+        if (watchdog.due(system_clock().now(), pulse.rounds)) service::notify_watchdog();
+        if (std::exchange(status, ready_status(pulse)) != status) service::notify_status(status);
+        service::report_dropped_log_lines();
+    }
+}
+
+void tell_ready(const DaemonOptions& options, const ShardThread& shard) {
+    std::string where;
+    for (const std::string& endpoint : shard.endpoints()) where += " " + endpoint;
+    log_line(spdlog::level::info, "ready",
+             fmt::format("ready: {} queues, {} messages, start {} of {}", shard.pulse().queues,
+                         shard.shard().recovered_messages(), shard.shard().boot(), options.data_dir));
+    std::printf("telpherd: ready%s\n", where.c_str());
+    if (options.dev) std::printf("export TELPHER_SERVER=%s\n", shard.endpoints().front().c_str());
+    std::fflush(stdout);
+}
+
+Result<int> serve(const Invocation& invocation, Configuration& running, const Events& events) {
+    const DaemonOptions& options = running.options;
     if (auto done = prepare_dir(options.data_dir); !done) return fail(done.error());
     auto lock = log::DirLock::take(options.data_dir);
     if (!lock) return fail(lock.error());
@@ -197,31 +205,25 @@ Result<int> serve(const DaemonOptions& options, const Events& events) {
     std::srand(static_cast<unsigned>(system_entropy()));
     auto door = std::make_unique<Door>();
     if (auto done = door->open(options); !done) return fail(done.error());
-    auto zmq = std::make_unique<Zmq>(door->users, door->refusals);
+    auto zmq = std::make_unique<Zmq>(door->users(), door->refusals());
     if (auto done = zmq->zap.start(); !done) return fail(done.error());
-    ShardThread shard(zmq->context, log::posix_file_system(), system_clock(), door->users,
+    ShardThread shard(zmq->context, log::posix_file_system(), system_clock(), door->users(),
                       [&events] { events.tell_failed(); });
+    service::notify_status("replaying");
     ShardThread::Settings settings = settings_of(options);
-    settings.router.server_secret = door->server_secret;
-    settings.router.refusals = &door->refusals;
+    settings.on_replayed = replay_teller();
+    settings.router.server_secret = door->server_secret();
+    settings.router.refusals = &door->refusals();
     if (auto done = shard.start(std::move(settings)); !done) return fail(done.error());
-    std::string where;
-    for (const std::string& endpoint : shard.endpoints()) where += " " + endpoint;
-    spdlog::info("ready: {} queues, {} messages, start {} of {}", shard.shard().queue_count(),
-                 shard.shard().recovered_messages(), shard.shard().boot(), options.data_dir);
-    std::printf("telpherd: ready%s\n", where.c_str());
-    if (options.dev) std::printf("export TELPHER_SERVER=%s\n", shard.endpoints().front().c_str());
-    std::fflush(stdout);
-    const int signal = events.wait([&] {
-        if (auto done = door->read_users(options); !done)
-            spdlog::error("reload: {}; nothing was changed", done.error().message());
-        shard.users_changed();
-    });
-    spdlog::info("{}", signal == 0 ? "the log failed: stopping" : "draining; a second signal stops now");
+    tell_ready(options, shard);
+    const bool failed = attend(invocation, running, events, {shard, *door}) == Events::Event::kFailed;
+    service::notify_stopping("draining");
+    log_line(failed ? spdlog::level::err : spdlog::level::info, failed ? "log.failed" : "draining",
+             failed ? "the log failed: stopping" : "draining; a second signal stops now");
     watch_for_second_signal(events);
     auto stopped = shard.stop();
     if (!stopped) return fail(stopped.error());
-    spdlog::info("stopped");
+    log_line(spdlog::level::info, "stopped", "stopped");
     return 0;
 }
 
@@ -258,33 +260,28 @@ int exit_status(Code code) {
     }
 }
 
-int run_daemon(DaemonOptions options) {
-    spdlog::set_default_logger(
-        std::make_shared<spdlog::logger>("telpherd", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
-    spdlog::set_level(spdlog::level::from_str(options.log_level));
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n %v");
-    const Events events;
+int run_daemon(const Invocation& invocation) {
+    Configuration running = configure(invocation);
+    if (!running.resolved.ok()) return print_problems(running.resolved.problems);
+    DaemonOptions& options = running.options;
+    const Events events;  // before any thread, the log's too
+    service::start_logging("telpherd", options.log_format, service::log_level(options.log_level));
     const auto prepared = [&]() -> Result<void> {
         if (options.dev) {
             auto dir = make_dev_dir();
             if (!dir) return fail(dir.error());
             options.data_dir = *dir;
-            if (options.listen.empty()) options.listen = {"ipc://" + *dir + "/telpher.sock"};
+            const auto listen = config::find(daemon_table().settings(), "listen.client");
+            const bool given = running.resolved.values[*listen].origin.kind != config::Origin::Kind::kDefault;
+            if (!given) options.listen = {"ipc://" + *dir + "/telpher.sock"};
         }
-        if (options.listen.empty()) options.listen = {"ipc:///run/telpher/telpher.sock"};
-        for (std::string& endpoint : options.listen) {
-            auto checked = check_listen_address(endpoint, options.insecure || !options.server_key.empty());
-            if (!checked) return fail(checked.error());
-            endpoint = *checked;
-        }
-        if (auto sizes = check_sizes(options); !sizes) return sizes;
         return raise_descriptors(options.connections_max);
     }();
-    Result<int> served = prepared ? serve(options, events) : fail(prepared.error());
+    Result<int> served = prepared ? serve(invocation, running, events) : fail(prepared.error());
     remove_dev_dir(options);
-    if (!served) spdlog::error("{}", served.error().message());
-    spdlog::shutdown();
-    std::fflush(nullptr);
+    if (!served) log_line(spdlog::level::err, "failed", served.error().message());
+    service::stop_logging(kLogEndsWithin);
+    std::fflush(stdout);
     // Everything confirmed is durable; libzmq's tear-down has races we need not meet.
     ::_exit(served ? *served : exit_status(served.error().code()));
 }

@@ -6,18 +6,25 @@
 #include <string>
 #include <vector>
 
-#include "broker/shard_thread.h"
+#include "broker/queue/queue.h"
+#include "proto/service/logging.h"
+#include "telpher/error.h"
 
 namespace telpher::broker {
 
+struct Invocation;
+
+/// The settings (broker/config.h has their table).
 struct DaemonOptions {
     std::string data_dir = "/var/lib/telpher";
-    std::vector<std::string> listen;
-    bool dev = false;        ///< Temporary data directory, ipc endpoint inside it; both go at a clean stop.
-    bool insecure = false;   ///< Allow addresses other hosts can reach, although there are no keys.
-    std::string server_key;  ///< Key file of the broker: tcp speaks CURVE with it. Empty: no keys.
+    std::vector<std::string> listen{"ipc:///run/telpher/telpher.sock"};
+    bool dev = false;       ///< Temporary data directory, ipc endpoint inside it; both go at a clean stop. A flag only.
+    bool insecure = false;  ///< Allow addresses other hosts can reach, without keys.
+    std::string server_key_file;                   ///< Tcp speaks CURVE with this key. Empty: no keys.
     std::string users_dir = "/etc/telpher/users";  ///< With a server key: who may come in.
     std::string log_level = "info";
+    service::LogFormat log_format = service::LogFormat::kAuto;
+    queue::Options queue_defaults{};
     std::size_t connections_max = 10'000;
     std::uint64_t hello_timeout_ms = 5'000;
     std::uint64_t segment_bytes = 64ULL << 20;
@@ -30,9 +37,9 @@ struct DaemonOptions {
     std::uint64_t disk_reserve_bytes = 256ULL << 20;
 };
 
-/// Runs until SIGTERM or SIGINT (drain) or a second one (stop now). Returns the exit status: 0, or that of the error,
-/// which is logged.
-int run_daemon(DaemonOptions options);
+/// Runs until SIGTERM or SIGINT (drain) or a second one (stop now); SIGHUP reads the configuration again. Ends the
+/// process with 0 or the status of the error, which is logged; returns only if the configuration is wrong (78).
+int run_daemon(const Invocation& invocation);
 
 /// The exit status of an error (docs/reference/telpherd.md).
 int exit_status(Code code);

@@ -3,52 +3,69 @@
 #include <cstdio>
 #include <string>
 
+#include "broker/config.h"
 #include "broker/daemon.h"
 #include "broker/offline.h"
 #include "proto/base/standard_descriptors.h"
-#include "proto/command/value_flags.h"
+#include "proto/config/flags.h"
+#include "proto/config/print.h"
 #include "proto/version.h"
 
 namespace {
 
-using telpher::broker::DaemonOptions;
+using telpher::broker::Invocation;
 using telpher::broker::OfflineOptions;
 
-void add_daemon_flags(CLI::App& app, DaemonOptions& options) {
-    app.add_option("--data-dir", options.data_dir, "Where the log lies")->capture_default_str();
-    app.add_option("--listen", options.listen, "tcp://ADDRESS:PORT or ipc:///PATH; may be given again")
-        ->allow_extra_args(false);
-    app.add_flag("--dev", options.dev, "Try it: temporary data directory, ipc; prints how to connect");
-    app.add_option("--server-key", options.server_key,
-                   "Key file made by `telpher keygen`: tcp is encrypted, and only for users with a key")
+/// What is to be shown of the configuration instead of serving.
+struct Showing {
+    bool check = false;
+    bool print = false;
+    bool origin = false;
+    bool commented = false;
+    std::string output = "toml";
+};
+
+void add_daemon_flags(CLI::App& app, Invocation& invocation, Showing& showing) {
+    app.add_option("--config", invocation.file,
+                   "Configuration file, with conf.d/*.toml beside it (default: /etc/telpher/telpherd.toml if it is "
+                   "there; '': none)")
         ->type_name("FILE");
-    app.add_option("--users", options.users_dir,
-                   "With --server-key: files of `telpher user add`; SIGHUP reads them again")
-        ->type_name("DIR")
-        ->capture_default_str();
-    app.add_flag("--insecure", options.insecure, "Allow addresses that other hosts can reach, without keys");
-    app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error")
-        ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
-        ->capture_default_str();
-    telpher::command::add_count(app, "--connections-max", {1, 1'000'000}, options.connections_max,
-                                "Connections at most (default 10000)");
-    using telpher::command::add_size;
-    add_size(app, "--message-size", options.message_bytes, "Largest message, up to 16MiB (default 1MiB)");
-    add_size(app, "--segment-bytes", options.segment_bytes, "Size of a log segment (default 64MiB)");
-    add_size(app, "--cache-bytes", options.cache_bytes, "Recent batches kept in memory (default 64MiB)");
-    add_size(app, "--disk-reserve", options.disk_reserve_bytes,
-             "Less free disk than this refuses puts (default 256MiB)");
-    const auto add_ms = [&](const char* name, std::uint64_t& value, const char* help) {
-        telpher::command::add_count(app, name, {1, 3'600'000}, value, help)
-            ->default_str(std::to_string(value))
-            ->type_name("MS");
-    };
-    add_ms("--heartbeat-ms", options.heartbeat_ms, "Clients send something this often");
-    add_ms("--session-lease-ms", options.session_lease_ms, "Silence that ends a session");
-    add_ms("--resume-grace-ms", options.resume_grace_ms, "How long a lost connection's work waits for it");
-    add_ms("--hello-timeout-ms", options.hello_timeout_ms, "A connection must say HELLO within this");
-    add_ms("--restart-hold-ms", options.restart_hold_ms,
-           "After a restart, delivered messages wait this long for their consumers");
+    app.add_flag("--dev", invocation.dev, "Try it: temporary data directory, ipc, no file; prints how to connect");
+    telpher::config::add_flags(app, telpher::broker::daemon_table().settings(), invocation.flags);
+    app.add_flag("--check-config", showing.check, "Check the configuration and end: 0, or 78 with every error");
+    CLI::Option* print = app.add_flag("--print-config", showing.print, "Print the configuration and end");
+    app.add_flag("--origin", showing.origin, "With --print-config: and where each value comes from")->needs(print);
+    app.add_flag("--commented", showing.commented, "With --print-config: the example file, with all defaults")
+        ->needs(print);
+    app.add_option("-o,--output", showing.output, "With --print-config: toml, json, or markdown (the reference)")
+        ->check(CLI::IsMember({"toml", "json", "markdown"}))
+        ->needs(print);
+}
+
+int print_config(const Invocation& invocation, const Showing& showing) {
+    const auto& settings = telpher::broker::daemon_table().settings();
+    std::string text;
+    if (showing.commented) {
+        text = telpher::broker::example_config();
+    } else if (showing.output == "markdown") {
+        text = telpher::config::print_markdown(settings);
+    } else {
+        const auto configuration = telpher::broker::configure(invocation);
+        const auto& resolved = configuration.resolved;
+        if (!resolved.ok()) return telpher::broker::print_problems(resolved.problems);
+        text = showing.output == "json" ? telpher::config::print_json(settings, resolved, showing.origin)
+                                        : telpher::config::print_toml(settings, resolved, showing.origin);
+    }
+    return std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0
+               ? telpher::broker::exit_status(telpher::Code::kIo)
+               : 0;
+}
+
+int check_config(const Invocation& invocation) {
+    const auto configuration = telpher::broker::configure(invocation);
+    if (!configuration.resolved.ok()) return telpher::broker::print_problems(configuration.resolved.problems);
+    std::puts("telpherd: the configuration is good");
+    return 0;
 }
 
 }  // namespace
@@ -58,8 +75,9 @@ int main(int argc, char** argv) {
     CLI::App app{"Telpher's broker: bounded, durable queues between processes"};
     app.set_version_flag(
         "--version", "telpherd " + std::string(telpher::kVersion) + " (" + std::string(telpher::kGitRevision) + ")");
-    DaemonOptions options;
-    add_daemon_flags(app, options);
+    Invocation invocation;
+    Showing showing;
+    add_daemon_flags(app, invocation, showing);
     OfflineOptions offline;
     CLI::App* dump = app.add_subcommand("dump", "Prints a stopped daemon's log, one JSON object a record");
     dump->add_option("DIR", offline.data_dir, "Data directory")->required();
@@ -78,5 +96,8 @@ int main(int argc, char** argv) {
     }
     if (dump->parsed()) return telpher::broker::dump(offline);
     if (fsck->parsed()) return telpher::broker::fsck(offline);
-    return telpher::broker::run_daemon(std::move(options));
+    invocation.file_given = app.count("--config") > 0;
+    if (showing.print) return print_config(invocation, showing);
+    if (showing.check) return check_config(invocation);
+    return telpher::broker::run_daemon(invocation);
 }

@@ -44,7 +44,7 @@ void QueueDesk::open(Session& session, const v1::Open& request) {
 
 Result<HostedQueue*> QueueDesk::create(const std::string& name, const v1::QueueOptions& options) {
     if (core_.catalog.size() >= limits::kQueuesMax) return fail(Code::kLimit, "queues of this shard");
-    const auto wanted = apply_options({}, options);
+    const auto wanted = apply_options(core_.settings.queue_defaults, options);
     if (!wanted) return fail(wanted.error());
     HostedQueue& queue = core_.catalog.create(name, *wanted);
     log::v1::QueueMeta change;

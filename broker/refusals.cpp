@@ -1,8 +1,9 @@
 #include "broker/refusals.h"
 
-#include <spdlog/spdlog.h>
+#include <string>
 
 #include "proto/base/clock.h"
+#include "proto/service/log_line.h"
 
 namespace telpher::broker {
 namespace {
@@ -36,11 +37,9 @@ void Refusals::count(Refusal reason, std::string_view who) {
     if (now < next || !row.next_ns.compare_exchange_strong(next, now + kTellEvery.count())) return;
     const std::uint64_t before = row.told.exchange(count, std::memory_order_relaxed);
     const Words& words = kWords.at(static_cast<std::size_t>(reason));
-    if (count - before > 1) {
-        spdlog::warn("refused: {}: {} ({} such since the last line)", who, words.text, count - before);
-    } else {
-        spdlog::warn("refused: {}: {}", who, words.text);
-    }
+    std::string text = "refused: " + std::string(who) + ": " + std::string(words.text);
+    if (count - before > 1) text += " (" + std::to_string(count - before) + " such since the last line)";
+    service::log_line(spdlog::level::warn, "refused", text, {{"reason", words.name}, {"count", std::to_string(count)}});
 }
 
 }  // namespace telpher::broker

@@ -44,6 +44,11 @@ public:
     [[nodiscard]] std::size_t connections() const override { return connections_.size(); }
     [[nodiscard]] std::uint64_t kicked() const override { return connections_.kicked(); }
 
+    /// As Connections::limit().
+    void limit(std::size_t connections_max, Duration hello_timeout) {
+        connections_.limit(connections_max, hello_timeout);
+    }
+
     /// Once a cycle, before receive(): monitor events and time limits.
     void tick(Instant now);
     /// When tick() has a peer to let go of.

@@ -1,10 +1,11 @@
-// What a shard can be told at its start. Plain values; constant after construction.
+// What a shard can be told: at its start, and while it runs. Plain values.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "broker/queue/queue.h"
 #include "proto/base/clock.h"
 #include "proto/limits.h"
 
@@ -26,6 +27,15 @@ struct ShardSettings {
     std::size_t step_meta_bytes = 3 * limits::kMiB;
     /// Less room than this (free, or in spare segments), or than two segments: puts get DISK_FULL.
     std::uint64_t disk_reserve_bytes = 256 * limits::kMiB;
+    queue::Options queue_defaults{};  ///< What a new queue gets where its maker says nothing.
+};
+
+/// What can be told to a shard that runs.
+struct LiveSettings {
+    std::uint64_t disk_reserve_bytes = 0;
+    queue::Options queue_defaults{};
+    std::size_t connections_max = 0;
+    Duration hello_timeout{};
 };
 
 }  // namespace telpher::broker

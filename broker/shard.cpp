@@ -41,8 +41,10 @@ Result<void> Shard::replay(log::LogOptions options) {
     started_ = seams_.clock.now();
     Replay replay(catalog_, store_, started_, seams_.clock.wall());
     segment_bytes_ = options.segment_bytes;
-    auto log = log::Log::open(seams_.files, std::move(options),
-                              [&](const log::RecordView& record) { return replay.take(record); });
+    auto log = log::Log::open(seams_.files, std::move(options), [&](const log::RecordView& record) {
+        if (seams_.on_replayed) seams_.on_replayed();
+        return replay.take(record);
+    });
     if (!log) return fail(log.error());
     log_ = std::move(*log);
     replay.finish(*log_, started_ + settings_.restart_hold, started_ + settings_.session_lease);
@@ -271,6 +273,12 @@ void Shard::maintain() {
     }
     look_at_disk();
     journal_->reclaim();
+}
+
+void Shard::change(const LiveSettings& live) {
+    settings_.disk_reserve_bytes = live.disk_reserve_bytes;
+    settings_.queue_defaults = live.queue_defaults;
+    look_at_disk();
 }
 
 void Shard::look_at_disk() {

@@ -32,6 +32,8 @@ public:
         std::function<std::uint64_t()> entropy;
         /// Makes the loader for this log's reader.
         std::function<std::unique_ptr<BodyLoader>(log::Reader&)> make_loader;
+        /// Called for each record that open() replays, if there is one.
+        std::function<void()> on_replayed{};
         Refusals* refusals = nullptr;  ///< May be nullptr.
     };
 
@@ -48,6 +50,9 @@ public:
     /// are gone are ended; of those that have lost a right they use, the connection: the client opens again what it
     /// still may.
     void set_users(std::shared_ptr<const Users> users);
+
+    /// Goes on with other settings; queues that are there keep their options.
+    void change(const LiveSettings& live);
 
     /// Takes no more puts and hands out no more messages; tells clients to come back later.
     void drain();

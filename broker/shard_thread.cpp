@@ -1,13 +1,14 @@
 #include "broker/shard_thread.h"
 
 #include <malloc.h>
-#include <spdlog/spdlog.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <climits>
 
 #include "broker/cold_reader.h"
 #include "proto/base/random.h"
+#include "proto/service/log_line.h"
 
 namespace telpher::broker {
 namespace {
@@ -41,12 +42,14 @@ Result<void> ShardThread::start(Settings settings) {
         .entropy = [] { return system_entropy(); },
         .make_loader =
             [this](log::Reader& reader) { return std::make_unique<ColdReader>(reader, [this] { wake_.notify(); }); },
+        .on_replayed = std::move(settings.on_replayed),
         .refusals = settings.router.refusals};
     auto shard = Shard::open(std::move(settings.shard), std::move(settings.log), std::move(seams));
     if (!shard) return fail(shard.error());
     shard_ = std::move(*shard);
     look_up_users();
     if (auto bound = router_->listen(settings.listen); !bound) return bound;
+    beat();
     shard_->log().on_commit([this] { wake_.notify(); });
     commit_thread_ = std::thread([this] { run_commits(); });
     thread_ = std::thread([this] { run(); });
@@ -54,6 +57,7 @@ Result<void> ShardThread::start(Settings settings) {
 }
 
 void ShardThread::run_commits() {
+    ::pthread_setname_np(::pthread_self(), "commit-0");
     log::Committer& committer = shard_->log().committer();
     while (!commits_stopping_) {
         if (committer.do_work() == 0) committer.wait(kCommitWaitMs);
@@ -62,10 +66,36 @@ void ShardThread::run_commits() {
     }
 }
 
+void ShardThread::change(const LiveSettings& live) {
+    mail_.put(live);
+    wake_.notify();
+}
+
+void ShardThread::take_mail() {
+    const auto live = mail_.take();
+    if (!live) return;
+    shard_->change(*live);
+    router_->limit(live->connections_max, live->hello_timeout);
+}
+
+void ShardThread::beat() {
+    rounds_.store(rounds_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // only this thread writes
+    queues_.store(shard_->queue_count(), std::memory_order_relaxed);
+    connections_seen_.store(router_->connections(), std::memory_order_relaxed);
+}
+
+ShardThread::Pulse ShardThread::pulse() const {
+    return {rounds_.load(std::memory_order_relaxed), queues_.load(std::memory_order_relaxed),
+            connections_seen_.load(std::memory_order_relaxed)};
+}
+
 void ShardThread::run() {
+    ::pthread_setname_np(::pthread_self(), "shard-0");
     bool told = false;
     while (!stopping_) {
         const Instant now = clock_.now();
+        take_mail();
+        beat();
         router_->tick(now);
         look_up_users();
         work_since_trim_ += shard_->do_work(now);  // sleep() looks again
@@ -93,20 +123,22 @@ void ShardThread::note_departures() {
 
 void ShardThread::tell_of_disk() {
     if (std::exchange(disk_full_, shard_->disk_full()) != disk_full_) {
-        spdlog::warn(disk_full_ ? "little room left on the disk: puts get E_DISK_FULL"
-                                : "there is room on the disk again");
+        service::log_line(
+            spdlog::level::warn, disk_full_ ? "disk.full" : "disk.freed",
+            disk_full_ ? "little room left on the disk: puts get E_DISK_FULL" : "there is room on the disk again");
     }
     if (std::exchange(waits_for_room_, shard_->log().waits_for_room()) != waits_for_room_) {
-        spdlog::warn(waits_for_room_ ? "no room on the disk for the log: nothing is confirmed until there is"
-                                     : "the log goes on");
+        service::log_line(spdlog::level::warn, waits_for_room_ ? "log.waits" : "log.goes_on",
+                          waits_for_room_ ? "no room on the disk for the log: nothing is confirmed until there is"
+                                          : "the log goes on");
     }
 }
 
 void ShardThread::sleep() {
     wake_.prepare();
     // What happened before did not wake us: look once more.
-    if (stopping_ || users_.generation() != users_generation_ || shard_->do_work(clock_.now()) > 0)
-        return wake_.awake();
+    const bool told = mail_.waiting() || users_.generation() != users_generation_;
+    if (stopping_ || told || shard_->do_work(clock_.now()) > 0) return wake_.awake();
     const Duration left = std::min(shard_->next_timer(), router_->next_timer()) - clock_.now();
     const auto ms = std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 500);
     const Instant asleep = clock_.now();

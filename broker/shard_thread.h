@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "broker/mailbox.h"
 #include "broker/router.h"
 #include "broker/shard.h"
 #include "broker/user_book.h"
@@ -24,6 +25,14 @@ public:
         RouterSettings router;
         std::vector<std::string> listen;
         Duration drain_max = std::chrono::seconds(5);
+        std::function<void()> on_replayed{};  ///< As Shard::Seams has it; called by start().
+    };
+
+    /// How the shard does, as of its last round.
+    struct Pulse {
+        std::uint64_t rounds = 0;  ///< Of its loop. It sleeps half a second at most: a count that stands still hangs.
+        std::size_t queues = 0;
+        std::size_t connections = 0;
     };
 
     /// `on_failed` is called once, by the shard's thread, if the log failed. `context` (libzmq's), `files` and `users`
@@ -42,11 +51,18 @@ public:
     /// stopped the shard, if one did.
     Result<void> stop();
 
+    /// The shard goes on with these from its next round. Any thread.
+    void change(const LiveSettings& live);
+    /// Any thread.
+    [[nodiscard]] Pulse pulse() const;
+
     [[nodiscard]] const std::vector<std::string>& endpoints() const { return router_->endpoints(); }
     [[nodiscard]] const Shard& shard() const { return *shard_; }
 
 private:
     void run();
+    void take_mail();
+    void beat();
     void run_commits();
     void look_up_users();
     void sleep();
@@ -65,6 +81,10 @@ private:
     session::Wake wake_;
     std::atomic<bool> stopping_{false};
     std::atomic<bool> commits_stopping_{false};
+    Mailbox<LiveSettings> mail_;
+    std::atomic<std::uint64_t> rounds_{0};
+    std::atomic<std::size_t> queues_{0};
+    std::atomic<std::size_t> connections_seen_{0};
     std::unique_ptr<Router> router_;
     std::unique_ptr<Shard> shard_;
     std::size_t work_since_trim_ = 0;  // of the shard thread, as those below: what was seen last

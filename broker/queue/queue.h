@@ -221,8 +221,9 @@ public:
     /// Settles (offset, delivery) by `consumer`. Accepted if the lease is its own and has that delivery number, if the
     /// message is held (restart, lost connection) and that would have been its next one, or, for an ack, if nobody
     /// holds the message and its last delivery was that one. Any range is safe; it costs the runs of different standing
-    /// in it. An ack of a dead letter by its last delivery is accepted too. With `looks` (here and below) at most so
-    /// many runs are looked at, which are taken off; the rest counts as lost and nothing happens to it.
+    /// in it. A dead letter can be acked so too, and what nobody holds be said to be dead. With `looks` (here and
+    /// below) at most so many runs are looked at, which are taken off; the rest counts as lost and nothing happens to
+    /// it.
     Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, const Ruling& ruling, Instant now,
                    std::uint64_t* looks = nullptr);
     /// Prolongs leases to now + lease (never shortens); returns the ranges that are not this consumer's any more.

@@ -57,9 +57,12 @@ void Queue::State::settle(const Segment& segment, ConsumerId consumer, std::uint
         result.count += segment.range.count;
         return append(result.done, segment.range);
     }
-    // Given back by that delivery already: nothing changes, so a nack sent again is no second attempt.
-    if (last_was(standing, delivery)) return append(result.repeated, segment.range);
-    if (!in_hands) return append(result.lost, segment.range);
+    const bool late = last_was(standing, delivery);
+    // Given back by that delivery already: nothing changes, so a nack sent again is no second attempt. Only that it is
+    // dead is news, unless it is known.
+    if (late && (ruling.verdict != Verdict::kDead || standing.where == Where::kDead))
+        return append(result.repeated, segment.range);
+    if (!in_hands && !late) return append(result.lost, segment.range);
     result.count += segment.range.count;
     const std::uint32_t failed = ruling.verdict == Verdict::kRelease ? 0 : 1;
     const Tries tries{delivery, standing.tries.attempts + failed};

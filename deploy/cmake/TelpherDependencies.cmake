@@ -15,6 +15,7 @@ find_package(tomlplusplus CONFIG REQUIRED)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 
 # Header-only; used as <concurrentqueue/concurrentqueue.h> and <readerwriterqueue/readerwriterqueue.h>.
 find_path(TELPHER_CONCURRENTQUEUE_DIR concurrentqueue/concurrentqueue.h REQUIRED)

@@ -21,6 +21,12 @@ public:
 
 }  // namespace
 
+std::uint64_t monotonic_usec() {
+    timespec t{};
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_nsec) / 1'000;
+}
+
 const Clock& system_clock() {
     static const SystemClock clock;
     return clock;

@@ -32,6 +32,9 @@ public:
     [[nodiscard]] virtual WallTime wall() const = 0;
 };
 
+/// CLOCK_MONOTONIC in microseconds: what the service manager compares with its own.
+std::uint64_t monotonic_usec();
+
 /// The machine's clock; lives as long as the process.
 const Clock& system_clock();
 

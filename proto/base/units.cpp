@@ -102,6 +102,15 @@ std::string format_duration(std::chrono::milliseconds duration) {
     return std::to_string(ms) + "ms";
 }
 
+std::string format_size(std::uint64_t bytes) {
+    if (bytes == 0) return "0";
+    for (auto unit = kSizes.rbegin(); unit != kSizes.rend(); ++unit) {
+        const bool binary = unit->name.ends_with("iB");
+        if (binary && bytes % unit->factor == 0) return std::to_string(bytes / unit->factor) + std::string(unit->name);
+    }
+    return std::to_string(bytes);
+}
+
 std::string format_bytes(std::uint64_t bytes) {
     constexpr std::array<std::string_view, 5> kNames{" B", " KiB", " MiB", " GiB", " TiB"};
     if (bytes < 1024) return std::to_string(bytes) + " B";

@@ -24,6 +24,9 @@ Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t min = 0, 
 /// The shortest form that parse_duration() reads back: "500ms", "90s", "2h".
 std::string format_duration(std::chrono::milliseconds duration);
 
+/// The shortest form that parse_size() reads back: "64MiB", "1000000", "0".
+std::string format_size(std::uint64_t bytes);
+
 /// For reading, three digits or so: "640 B", "1.5 MiB".
 std::string format_bytes(std::uint64_t bytes);
 

@@ -53,7 +53,8 @@ TEST_F(QueueRemoved, every_wait_of_the_library_ends) {
     auto join = in_background([&] { return code_of(full.join(kLimit)); });
     ASSERT_TRUE(eventually(10s, [&] { return other_.show("full")->blocked_producers == 1; }));
     ASSERT_TRUE(eventually(10s, [&] { return other_.show("empty")->consumers == 3; }));
-    auto seal = in_background([&] { return code_of(other_.queue("full", {.create = false}).seal(kLimit)); });
+    Queue sealing = other_.queue("full", {.create = false});  // opened before it goes
+    auto seal = in_background([&] { return code_of(sealing.seal(kLimit)); });
     ASSERT_TRUE(other_.remove("empty", true));
     ASSERT_TRUE(other_.remove("full", true));
     expect_not_found(get, "get()");

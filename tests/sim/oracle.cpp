@@ -105,6 +105,7 @@ void Oracle::delivered(std::uint32_t sub, std::uint64_t offset, std::uint32_t de
         note("delivered " + name(serial) + " for time " + std::to_string(delivery) + " to " + std::to_string(sub));
     if (message.refused) violation("refused delivered", name(serial));
     if (message.settled) violation("delivered after settle", name(serial));
+    if (message.dead == queues_[message.queue].redrives) violation("dead letter delivered", name(serial));
     if (queues_[message.queue].ended) violation("delivered after the end", name(serial));
     std::optional<std::uint64_t>& newest = attachment->second.newest;
     if (!message.delivered && delivery == 1) {
@@ -154,6 +155,12 @@ void Oracle::ack_lost(Serial serial, std::uint64_t life) {
     Message& message = messages_[serial];
     if (out_ != nullptr) note("lease lost " + name(serial));
     if (life == queues_[message.queue].life) --message.acks_open;
+}
+
+void Oracle::death_confirmed(Serial serial, std::uint64_t life, std::uint64_t redrives) {
+    Message& message = messages_[serial];
+    if (out_ != nullptr) note("dead " + name(serial));
+    if (life == queues_[message.queue].life) message.dead = redrives;
 }
 
 void Oracle::state(std::size_t queue, const v1::QueueState& state) {

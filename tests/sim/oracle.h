@@ -31,6 +31,7 @@ struct QueueSpec {
     OnFull on_full = OnFull::kBlock;
     Durability durability = Durability::kFsync;
     std::uint64_t lease_ms = 0;
+    std::uint32_t max_attempts = 0;  ///< Above 0: its messages may become dead letters; nobody seals it before the end.
 };
 
 /// A message of the run: the payload names it.
@@ -61,9 +62,14 @@ public:
     std::uint64_t acked(Serial serial);
     void ack_confirmed(Serial serial, std::uint64_t life);
     void ack_lost(Serial serial, std::uint64_t life);
+    /// A message is said to be dead; returns how often its queue was redriven by then.
+    [[nodiscard]] std::uint64_t killed(Serial serial) const { return queues_[messages_[serial].queue].redrives; }
+    void death_confirmed(Serial serial, std::uint64_t life, std::uint64_t redrives);
+    [[nodiscard]] std::uint64_t life_of(Serial serial) const { return queues_[messages_[serial].queue].life; }
 
     // --- the queue as a whole ---
     void seal_asked(std::size_t queue) { queues_[queue].seal_asked = true; }
+    void redrive_asked(std::size_t queue) { ++queues_[queue].redrives; }
     /// JOIN for a sealed queue was answered.
     void joined(std::size_t queue);
     void state(std::size_t queue, const v1::QueueState& state);
@@ -89,8 +95,9 @@ private:
         bool stored = false;      ///< Its producer was told so.
         std::optional<Code> refused = {};
         bool delivered = false;
-        bool settled = false;         ///< A consumer was told that its ack is committed.
-        std::uint32_t acks_open = 0;  ///< Acks whose fate is unknown.
+        bool settled = false;                    ///< A consumer was told that its ack is committed.
+        std::uint32_t acks_open = 0;             ///< Acks whose fate is unknown.
+        std::optional<std::uint64_t> dead = {};  ///< A dead letter since its queue had been redriven so often.
     };
     struct Queue {
         QueueSpec spec;
@@ -98,6 +105,7 @@ private:
         std::uint64_t confirmed_end = 0;
         bool seal_asked = false;
         bool ended = false;
+        std::uint64_t redrives = 0;
         std::uint64_t dropped = 0;
         std::uint64_t life = 0;  ///< Rises when it may have lost everything: older acks say nothing any more.
     };

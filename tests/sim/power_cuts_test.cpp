@@ -40,6 +40,8 @@ void expect_everywhere(const Marks& marks) {
              {"lease lost", marks.lease_lost},
              {"redelivered", marks.redelivered},
              {"dropped", marks.dropped},
+             {"dead", marks.dead},
+             {"redriven", marks.redriven},
              {"ends", marks.ends},
              {"kills", marks.kills},
              {"clean stops", marks.stops},

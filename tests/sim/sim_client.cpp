@@ -50,6 +50,8 @@ void SimClient::read(const Frame& frame) {
         open.mutable_options()->set_on_full(static_cast<std::uint32_t>(spec_.on_full));
         open.mutable_options()->set_durability(static_cast<std::uint32_t>(spec_.durability));
         open.mutable_options()->set_lease_ms(spec_.lease_ms);
+        open.mutable_options()->set_max_attempts(spec_.max_attempts);
+        open.mutable_options()->set_backoff_ms(100);
         send(v1::OP_OPEN, open);
     } else if (frame.op == v1::OP_OPENED) {
         handle_ = frame.as<v1::Opened>().handle();

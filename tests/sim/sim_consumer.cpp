@@ -102,6 +102,10 @@ void SimConsumer::settled(const v1::Settled& settled) {
                 lost ? world_.oracle.ack_lost(lease.serial, lease.life)
                      : world_.oracle.ack_confirmed(lease.serial, lease.life);
             }
+            if (settle.verdict == v1::Settle::VERDICT_DEAD && !lost) {
+                ++world_.marks.dead;
+                world_.oracle.death_confirmed(lease.serial, lease.life, lease.redrives);
+            }
             const auto held = held_.find(lease.offset);
             if (held != held_.end() && held->second.settling && held->second.delivery == lease.delivery) {
                 held_.erase(held);
@@ -134,13 +138,15 @@ void SimConsumer::settle_some() {
     settle.verdict = die < 70   ? v1::Settle::VERDICT_ACK
                      : die < 90 ? v1::Settle::VERDICT_NACK
                                 : v1::Settle::VERDICT_RELEASE;
+    if (spec_.max_attempts > 0 && die >= 65 && die < 70) settle.verdict = v1::Settle::VERDICT_DEAD;
+    settle.backoff = settle.verdict == v1::Settle::VERDICT_NACK && chance(30);
     if (settle.verdict == v1::Settle::VERDICT_NACK && chance(60)) settle.delay_ms = world_.random.below(800);
     for (auto& [offset, held] : held_) {
         if (held.settling || (!world_.healing && chance(40))) continue;  // slow with some of them
         held.settling = true;
         const bool acks = settle.verdict == v1::Settle::VERDICT_ACK;
-        const std::uint64_t life = acks ? world_.oracle.acked(held.serial) : 0;
-        settle.leases.push_back({offset, held.delivery, held.serial, life});
+        const std::uint64_t life = acks ? world_.oracle.acked(held.serial) : world_.oracle.life_of(held.serial);
+        settle.leases.push_back({offset, held.delivery, held.serial, life, world_.oracle.killed(held.serial)});
     }
     if (settle.leases.empty()) return;
     open_.push_back(std::move(settle));
@@ -154,6 +160,7 @@ void SimConsumer::send_settle(OpenSettle& settle) {
     message.set_settle(settle.number);
     message.set_verdict(settle.verdict);
     message.set_delay_ms(settle.delay_ms);
+    message.set_backoff(settle.backoff);
     std::uint64_t end = 0;
     for (const Lease& lease : settle.leases) {
         frame::add_run(*message.mutable_ranges(), end, {lease.offset, 1, lease.delivery});

@@ -26,12 +26,14 @@ private:
         std::uint64_t offset = 0;
         std::uint32_t delivery = 0;
         Serial serial = 0;
-        std::uint64_t life = 0;  ///< Of the queue, as the oracle counts, when the ack was given.
+        std::uint64_t life = 0;      ///< Of the queue, as the oracle counts, when the ack was given.
+        std::uint64_t redrives = 0;  ///< The same, when it was said to be dead.
     };
     struct OpenSettle {
         std::uint64_t number = 0;
         v1::Settle::Verdict verdict = v1::Settle::VERDICT_ACK;
         std::uint64_t delay_ms = 0;
+        bool backoff = false;
         std::vector<Lease> leases;  // by offset
     };
 

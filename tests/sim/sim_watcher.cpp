@@ -5,6 +5,7 @@ namespace telpher::sim {
 void SimWatcher::opened() {
     seal_sent_ = false;
     show_sent_ = false;
+    redrive_sent_ = false;
 }
 
 void SimWatcher::take(const Frame& frame) {
@@ -15,6 +16,9 @@ void SimWatcher::take(const Frame& frame) {
         world_.marks.dropped += state_.dropped() > 0 ? 1 : 0;
         fresh_ = fresh_ || asked_again_;
         show_sent_ = false;
+    } else if (frame.op == v1::OP_DEAD_HANDLED) {
+        redrive_sent_ = false;
+        world_.marks.redriven += frame.as<v1::DeadHandled>().messages();
     } else if (frame.op == v1::OP_OK) {
         if (frame.as<v1::Ok>().req() != seal_req_) return;
         v1::Join join;
@@ -43,12 +47,25 @@ void SimWatcher::act() {
         seal.set_handle(handle_);
         send(v1::OP_SEAL, seal);
     }
+    if (state_.dead() > 0 && !redrive_sent_ && (world_.healing || chance(5))) redrive();
     if (show_sent_ || !(world_.healing || chance(10))) return;
     show_sent_ = asked_again_ = true;
     v1::Show show;
     show.set_req(request());
     show.set_name(spec_.name);
     send(v1::OP_SHOW, show);
+}
+
+void SimWatcher::redrive() {
+    redrive_sent_ = true;
+    world_.oracle.redrive_asked(queue_);
+    v1::HandleDead message;
+    message.set_req(request());
+    message.set_what(v1::HandleDead::WHAT_REDRIVE);
+    message.set_name(spec_.name);
+    message.set_count(UINT64_MAX);
+    message.set_max(static_cast<std::uint32_t>(world_.random.below(4)));
+    send(v1::OP_HANDLE_DEAD, message);
 }
 
 }  // namespace telpher::sim

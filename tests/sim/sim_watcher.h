@@ -1,4 +1,5 @@
-// A simulated administrator of one queue: looks at it now and then, seals it when told to, and waits for its end.
+// A simulated administrator of one queue: looks at it now and then, redrives its dead letters, seals it when told to,
+// and waits for its end.
 #pragma once
 
 #include "tests/sim/sim_client.h"
@@ -25,12 +26,14 @@ private:
     void take(const Frame& frame) override;
     void act() override;
     void forget() override {}
+    void redrive();
 
     bool want_seal_ = false;
     bool seal_sent_ = false;
     bool joined_ = false;
     bool fresh_ = false;
     bool show_sent_ = false;
+    bool redrive_sent_ = false;
     bool asked_again_ = false;  ///< The SHOW on its way was sent since look_again().
     v1::QueueState state_;
     std::uint64_t seal_req_ = 0;

@@ -35,6 +35,7 @@ std::vector<QueueSpec> World::draw_queues(Random& random) {
         spec.name = "queue" + std::to_string(i);
         spec.maxsize = kSizes[random.below(kSizes.size())];
         if (random.below(3) == 0) spec.lease_ms = 300;
+        if (random.below(3) == 0) spec.max_attempts = static_cast<std::uint32_t>(1 + random.below(3));
         if (i == 0) continue;
         spec.on_full = static_cast<OnFull>(1 + random.below(3));
         spec.durability = static_cast<Durability>(1 + random.below(3));
@@ -118,7 +119,8 @@ void World::something() {
     } else if (die < 992) {
         clients_[random_.below(clients_.size())]->die();
     } else if (die < 993) {
-        watchers_[random_.below(watchers_.size())]->seal();
+        SimWatcher& watcher = *watchers_[random_.below(watchers_.size())];
+        if (specs_[watcher.queue()].max_attempts == 0) watcher.seal();
     } else if (die < 995) {
         break_storage();
     } else if (die < 996) {
@@ -248,7 +250,7 @@ void World::drain() {
     healing_ = true;
     const auto idle = [](const auto& client) { return client->idle(); };
     const auto fresh = [](const SimWatcher* watcher) { return watcher->fresh(); };
-    const auto empty = [](const SimWatcher* watcher) { return watcher->live() == 0; };
+    const auto empty = [](const SimWatcher* watcher) { return watcher->live() + watcher->state().dead() == 0; };
     bool asked = false;  // the queues are looked at only once nobody has anything open, or a put may still be in line
     heal("draining:", [&] {
         if (!std::all_of(clients_.begin(), clients_.end(), idle)) return asked = false;

@@ -70,6 +70,7 @@ std::vector<std::string> Broker::args() const {
 void Broker::start() {
     ProcessOptions options;
     options.descriptors = options_.descriptors;
+    options.env = options_.env;
     process_.emplace(program("telpherd"), args(), options);
     if (process_->wait_for_output("ready", kReadyWithin)) return;
     const auto ended = process_->wait(0s);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,7 +17,8 @@ namespace telpher::test {
 struct BrokerOptions {
     std::vector<std::string> args;  ///< Added to --data-dir and --listen.
     std::optional<ProcessOptions::Descriptors> descriptors = {};
-    std::filesystem::path data_dir = {};  ///< Empty: in the test's own folder.
+    std::map<std::string, std::string> env = {};  ///< Added to the test's own.
+    std::filesystem::path data_dir = {};          ///< Empty: in the test's own folder.
 };
 
 class Broker {

@@ -168,5 +168,16 @@ TEST_F(ConnectionsTest, words_of_a_connection_nobody_accepted_are_dropped) {
     EXPECT_FALSE(connections_.heard(first_, -1, 10));
 }
 
+TEST_F(ConnectionsTest, other_limits_hold_for_who_comes_and_who_has_said_nothing) {
+    connections_.limit(1, 1s);
+    connections_.accepted(wire_.fd(), now_);
+    const Wire second;
+    connections_.accepted(second.fd(), now_);
+    EXPECT_FALSE(wire_.shut());
+    EXPECT_TRUE(second.shut()) << "one too many";
+    pass(1s);
+    EXPECT_TRUE(wire_.shut()) << "no HELLO in a second";
+}
+
 }  // namespace
 }  // namespace telpher::broker

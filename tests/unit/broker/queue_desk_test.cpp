@@ -70,6 +70,25 @@ TEST_F(QueueDeskTest, CreationSaysTheOptionsItHas) {
     EXPECT_EQ(opened.put_bytes(), limits::kHandlePutWindowBytes);
 }
 
+TEST_F(QueueDeskTest, WhatItsMakerLeavesOutIsTheBrokersDefaultAtThatTime) {
+    broker.shard().change({.queue_defaults = {.maxsize = 5, .on_full = queue::OnFull::kReject}});
+    v1::Open open = open_of("q");
+    open.set_create(true);
+    open.mutable_options()->set_max_bytes(4096);
+    peer.send(v1::OP_OPEN, open);
+    auto opened = peer.await<v1::Opened>(v1::OP_OPENED);
+    EXPECT_EQ(opened.options().maxsize(), 5U);
+    EXPECT_EQ(opened.options().on_full(), 2U);
+    EXPECT_EQ(opened.options().max_bytes(), 4096U);
+    broker.shard().change({.queue_defaults = {.maxsize = 6}});
+    open = open_of("q");
+    open.set_create(true);
+    peer.send(v1::OP_OPEN, open);
+    opened = peer.await<v1::Opened>(v1::OP_OPENED);
+    EXPECT_FALSE(opened.created());
+    EXPECT_EQ(opened.options().maxsize(), 5U) << "what is there stays";
+}
+
 TEST_F(QueueDeskTest, OptionsThatDifferAreAMismatch) {
     peer.open("q", bounded(7));
     v1::Open open = open_of("q");

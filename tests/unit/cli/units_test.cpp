@@ -44,6 +44,13 @@ TEST(Duration, IsWrittenAsItIsRead) {
     EXPECT_EQ(format_duration(milliseconds(60'000)), "1m");
 }
 
+TEST(Size, IsWrittenAsItIsRead) {
+    for (const char* text : {"0", "1", "1023", "1KiB", "1025", "64KiB", "10MiB", "1GiB", "3TiB", "1000000"}) {
+        EXPECT_EQ(format_size(*parse_size(text)), text);
+    }
+    EXPECT_EQ(format_size(UINT64_MAX), "18446744073709551615");
+}
+
 TEST(Size, ReadsEveryUnit) {
     EXPECT_EQ(*parse_size("0"), 0U);
     EXPECT_EQ(*parse_size("512"), 512U);

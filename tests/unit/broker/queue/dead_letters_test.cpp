@@ -56,6 +56,15 @@ TEST_F(DeadLetters, a_consumer_can_say_so_at_once) {
     EXPECT_EQ(queue().dead(), 2U);
 }
 
+TEST_F(DeadLetters, said_late_it_counts_while_nobody_else_holds_the_message) {
+    queue().detach(one_);
+    EXPECT_EQ(settle(ConsumerId(7), range(0, 1), 1, Verdict::kDead, {}, note_).died.size(), 1U);
+    consumer(2, 1);
+    deliver();  // 1
+    EXPECT_EQ(settle(one_, range(1, 1), 1, Verdict::kDead).lost, (Ranges{range(1, 1)}));
+    EXPECT_EQ(queue().dead(), 1U);
+}
+
 TEST_F(DeadLetters, they_are_outside_the_bound_and_the_end_does_not_wait_for_them) {
     kill(4);
     EXPECT_EQ(counts(), Counts(0, 0, 0));

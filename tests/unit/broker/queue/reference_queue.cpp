@@ -135,8 +135,9 @@ Settled ReferenceQueue::settle(ConsumerId consumer, Range range, std::uint32_t d
             ++result.count;
             return append(result.done, one(at));
         }
-        if (idle) return append(result.repeated, one(at));
-        if (!mine && !held) return append(result.lost, one(at));
+        const bool kills = verdict == Verdict::kDead && message.where != Where::kDead;
+        if (idle && !kills) return append(result.repeated, one(at));
+        if (!mine && !held && !idle) return append(result.lost, one(at));
         message.tries.deliveries = delivery;
         ++result.count;
         if (verdict != Verdict::kRelease) ++message.tries.attempts;
