@@ -8,6 +8,8 @@
 #include "proto/config/environment.h"
 #include "proto/config/print.h"
 #include "proto/limits.h"
+#include "proto/security/key_file.h"
+#include "proto/security/user_file.h"
 
 namespace telpher::broker {
 namespace {
@@ -38,8 +40,8 @@ void add_places(Table& table) {
     table.add({.path = "listen.insecure",
                .flag = "--insecure",
                .kind = Kind::kSwitch,
-               .help = "Allow addresses that other hosts can reach. Anybody who can connect can do everything: there "
-                       "are no keys yet."},
+               .help = "Allow addresses that other hosts can reach, without keys: anybody who can connect can do "
+                       "everything."},
               &DaemonOptions::insecure);
     table.add(
         {.path = "listen.http",
@@ -48,6 +50,23 @@ void add_places(Table& table) {
          .help = "The admin port: health, metrics and JSON (* = any free port); none: no such port, as with --dev "
                  "unless it is set. The default one is done without if it is taken."},
         &DaemonOptions::http);
+}
+
+void add_security(Table& table) {
+    table.add(
+        {.path = "security.server_key_file",
+         .flag = "--server-key",
+         .kind = Kind::kSecretFile,
+         .help = "Key file of the broker (telpher keygen). Every tcp address is encrypted then, and lets in users "
+                 "alone; ipc is as before."},
+        &DaemonOptions::server_key_file);
+    table.add({.path = "security.users_dir",
+               .flag = "--users",
+               .value_name = "DIR",
+               .reloadable = true,
+               .help = "With a server key: who may come in and do what (telpher user add). Read again by every reload, "
+                       "changed or not."},
+              &DaemonOptions::users_dir);
 }
 
 void add_limits(Table& table) {
@@ -229,6 +248,7 @@ void add_metrics(Table& table) {
 Table make_table() {
     Table table;
     add_places(table);
+    add_security(table);
     add_limits(table);
     add_queue_defaults(table);
     add_retry_defaults(table);
@@ -245,12 +265,18 @@ void check(DaemonOptions& options, config::Resolved& resolved) {
         resolved.complain(daemon_table().settings(), paths, std::move(text));
     };
     for (std::string& endpoint : options.listen) {
-        auto checked = check_listen_address(endpoint, options.insecure);
+        auto checked = check_listen_address(endpoint, options.insecure || !options.server_key_file.empty());
         if (checked) {
             endpoint = *checked;
         } else {
             complain({"listen.client"}, "listen.client: " + checked.error().detail());
         }
+    }
+    if (!options.server_key_file.empty()) {
+        const auto key = security::read_key_file(options.server_key_file);
+        if (!key) complain({"security.server_key_file"}, "security.server_key_file: " + key.error().detail());
+        const auto users = security::read_users(options.users_dir);
+        if (!users) complain({"security.users_dir"}, "security.users_dir: " + users.error().detail());
     }
     if (options.listen.empty()) complain({"listen.client"}, "listen.client must name an address");
     const auto http = config::find(daemon_table().settings(), "listen.http");

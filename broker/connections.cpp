@@ -15,6 +15,16 @@ constexpr int kSuspiciousLooks = 4;  // two seconds
 constexpr int kUnreadMax = 128 * 1024;
 constexpr std::size_t kDepartedMax = 65'536;
 
+/// What a connection may send before its HELLO was taken: the handshake and the largest HELLO are well below.
+constexpr std::uint64_t kStrangerBytesMax = 128 * 1024;
+
+/// Bytes that came in on a tcp connection; 0 for others, where the kernel does not count.
+std::uint64_t received_bytes(int fd) {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
+}
+
 /// Peers are named by a 32-bit counter that wraps.
 bool is_newer(PeerId peer, PeerId than) { return static_cast<std::int32_t>(peer.value() - than.value()) > 0; }
 
@@ -28,8 +38,24 @@ void Connections::limit(std::size_t connections_max, Duration hello_timeout) {
 void Connections::accepted(int fd, Instant now) {
     Connection& connection = by_fd_[fd];
     if (connection.peer.value() != 0) forget_peer(connection.peer);  // its end was not told
-    connection = Connection{.since = now, .peer = PeerId()};
-    if (by_fd_.size() > limits_.connections_max) shut(fd, connection);
+    connection = Connection{.since = now, .peer = PeerId(), .user = {}};
+    if (by_fd_.size() > limits_.connections_max) return turn_away(fd, connection);
+    const auto victim = strangers_.add(fd, address_of(fd), now);
+    if (!victim) return;
+    if (refusals_ != nullptr) refusals_->count(Refusal::kUnfinished, address_of(*victim));
+    turn_away(*victim, by_fd_.at(*victim));
+}
+
+/// As shut(), but on tcp the peer sees a reset: "no room", which is another thing than "I do not understand you".
+void Connections::turn_away(int fd, Connection& connection) {
+    int domain = AF_UNIX;
+    socklen_t size = sizeof domain;
+    const bool tcp = ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain != AF_UNIX;
+    if (!tcp) return shut(fd, connection);
+    const linger reset{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    mark_shut(fd, connection);
+    ::shutdown(fd, SHUT_RD);  // libzmq sees the end, and closes: that is when the reset goes out
 }
 
 void Connections::disconnected(int fd) {
@@ -37,6 +63,7 @@ void Connections::disconnected(int fd) {
     if (found == by_fd_.end()) return;
     if (found->second.peer.value() != 0) forget_peer(found->second.peer);
     by_fd_.erase(found);
+    strangers_.remove(fd);
 }
 
 void Connections::forget_peer(PeerId peer) {
@@ -49,7 +76,7 @@ void Connections::forget_peer(PeerId peer) {
     departed_order_.pop_front();
 }
 
-bool Connections::heard(PeerId peer, int fd, std::uint64_t wire_bytes) {
+bool Connections::heard(PeerId peer, int fd, std::uint64_t wire_bytes, std::string_view user) {
     if (departed_.contains(peer)) return false;
     const auto known = peers_.find(peer);
     if (known == peers_.end()) {
@@ -61,26 +88,39 @@ bool Connections::heard(PeerId peer, int fd, std::uint64_t wire_bytes) {
             unreachable(other);
         }
         found->second.peer = peer;
+        found->second.user = user;
         found->second.heard_bytes += wire_bytes;
         peers_.emplace(peer, fd);
         return true;
     }
     Connection& connection = by_fd_.at(known->second);
     connection.heard_bytes += wire_bytes;
+    if (connection.user != user) {  // another connection under this routing id
+        if (refusals_ != nullptr) refusals_->count(Refusal::kOtherUser, user.empty() ? "somebody" : user);
+        return false;
+    }
     return !connection.going;
+}
+
+const std::string& Connections::user(PeerId peer) const {
+    static const std::string nobody;
+    const auto known = peers_.find(peer);
+    return known == peers_.end() ? nobody : by_fd_.at(known->second).user;
 }
 
 void Connections::unreachable(PeerId peer) {
     const auto known = peers_.find(peer);
     if (known == peers_.end()) return;
     Connection& connection = by_fd_.at(known->second);
-    connection = Connection{.since = connection.since, .peer = PeerId()};
+    connection = Connection{.since = connection.since, .peer = PeerId(), .user = {}};
     forget_peer(peer);
 }
 
 void Connections::welcome(PeerId peer) {
     const auto known = peers_.find(peer);
-    if (known != peers_.end()) by_fd_.at(known->second).welcome = true;
+    if (known == peers_.end()) return;
+    by_fd_.at(known->second).welcome = true;
+    strangers_.remove(known->second);
 }
 
 void Connections::kick(PeerId peer, Instant now) {
@@ -101,10 +141,15 @@ bool Connections::next_gone(PeerId& peer) {
 }
 
 void Connections::shut(int fd, Connection& connection) {
+    mark_shut(fd, connection);
+    ::shutdown(fd, SHUT_RDWR);
+}
+
+void Connections::mark_shut(int fd, Connection& connection) {
     if (!connection.going) ++kicked_;
     connection.going = true;
     connection.shut = true;
-    ::shutdown(fd, SHUT_RDWR);
+    strangers_.remove(fd);
 }
 
 bool Connections::congested(PeerId peer) const {
@@ -130,7 +175,8 @@ void Connections::tick(Instant now) {
     look_at_ = now + kLookEvery;
     for (auto& [fd, connection] : by_fd_) {
         if (connection.going) continue;
-        if (!connection.welcome && connection.since + limits_.hello_timeout <= now) {
+        const bool late = connection.since + limits_.hello_timeout <= now;
+        if (!connection.welcome && (late || received_bytes(fd) > kStrangerBytesMax)) {
             shut(fd, connection);
         } else if (connection.welcome && sends_unseen(fd, connection)) {
             shut(fd, connection);
@@ -139,10 +185,7 @@ void Connections::tick(Instant now) {
 }
 
 bool Connections::sends_unseen(int fd, Connection& connection) const {
-    tcp_info info{};
-    socklen_t size = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;  // not tcp
-    const bool too_many = info.tcpi_bytes_received > connection.heard_bytes + limits_.unseen_bytes_max;
+    const bool too_many = received_bytes(fd) > connection.heard_bytes + limits_.unseen_bytes_max;
     connection.suspicious = too_many ? connection.suspicious + 1 : 0;
     return connection.suspicious >= kSuspiciousLooks;
 }

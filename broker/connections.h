@@ -6,10 +6,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "broker/refusals.h"
+#include "broker/strangers.h"
 #include "broker/transport.h"
 #include "proto/base/clock.h"
 
@@ -19,11 +22,14 @@ struct ConnectionLimits {
     std::size_t connections_max = 10'000;
     Duration hello_timeout = std::chrono::seconds(5);
     std::uint64_t unseen_bytes_max = 20 << 20;  ///< Bytes a tcp peer may have sent that did not become a message.
+    StrangerLimits strangers{};
 };
 
 class Connections {
 public:
-    explicit Connections(ConnectionLimits limits) : limits_(limits) {}
+    /// `refusals` (may be nullptr) outlives the object.
+    explicit Connections(ConnectionLimits limits, Refusals* refusals = nullptr)
+        : limits_(limits), refusals_(refusals), strangers_(limits.strangers) {}
 
     /// Other limits from now on. Connections there are stay, even if they are more than may come.
     void limit(std::size_t connections_max, Duration hello_timeout);
@@ -32,9 +38,13 @@ public:
     void accepted(int fd, Instant now);
     void disconnected(int fd);
 
-    /// A message of `peer` came in on `fd` (-1: not known). False: the peer is gone or being thrown out: drop the
-    /// message.
-    bool heard(PeerId peer, int fd, std::uint64_t wire_bytes);
+    /// A message of `peer` came in on `fd` (-1: not known). False: the peer is gone or being thrown out, or `user`, as
+    /// whom libzmq knows the sender of this message, is not who the peer was: drop the message.
+    bool heard(PeerId peer, int fd, std::uint64_t wire_bytes, std::string_view user = {});
+    /// As whom libzmq knows the peer; empty: nobody in particular.
+    [[nodiscard]] const std::string& user(PeerId peer) const;
+    /// Where a connection comes from that has not said HELLO and was not thrown out; else nullptr.
+    [[nodiscard]] const std::string* stranger(int fd) const { return strangers_.address(fd); }
     [[nodiscard]] bool knows(PeerId peer) const { return peers_.contains(peer); }
     /// libzmq says that the peer has gone, though the monitor has not said so of the connection it was taken for: then
     /// that is a newer one, on the same descriptor.
@@ -64,6 +74,7 @@ private:
         bool going = false;  ///< Nothing more is taken of it.
         bool shut = false;   ///< Shut down, whoever it is.
         std::uint64_t heard_bytes = 0;
+        std::string user;
         int suspicious = 0;  ///< Looks in a row with too many unseen bytes.
     };
     struct Leaving {
@@ -72,10 +83,15 @@ private:
     };
 
     void shut(int fd, Connection& connection);
+    void mark_shut(int fd, Connection& connection);
     void forget_peer(PeerId peer);
     [[nodiscard]] bool sends_unseen(int fd, Connection& connection) const;
 
+    void turn_away(int fd, Connection& connection);
+
     ConnectionLimits limits_;
+    Refusals* const refusals_;
+    Strangers strangers_;
     std::unordered_map<int, Connection> by_fd_;
     std::unordered_map<PeerId, int> peers_;
     std::unordered_set<PeerId>

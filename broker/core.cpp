@@ -45,6 +45,14 @@ void Core::refuse(PeerId peer, std::uint64_t req, const Error& error) {
     }
 }
 
+void Core::deny(const Session& session, std::uint64_t req, std::string_view op, std::string_view queue) {
+    // What a peer calls a queue may be anything, and goes to the log.
+    const std::string where = frame::legal_name(queue) ? " " + std::string(queue) : "";
+    const std::string what = "user " + session.user + ": " + std::string(op) + where;
+    if (refusals != nullptr) refusals->count(Refusal::kDenied, what);
+    refuse(session.peer, req, Error(Code::kDenied, what));
+}
+
 void Core::refuse_handle(PeerId peer, HandleId handle, const Error& error) {
     v1::Error message = message_of(error);
     message.set_handle(handle.value());

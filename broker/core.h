@@ -14,6 +14,7 @@
 #include "broker/catalog.h"
 #include "broker/commit_gate.h"
 #include "broker/journal.h"
+#include "broker/refusals.h"
 #include "broker/sessions.h"
 #include "broker/settings.h"
 #include "broker/transport.h"
@@ -41,6 +42,7 @@ struct Core {
 
     /// Frames refused because they break the protocol, since the start.
     std::map<Code, std::uint64_t> protocol_errors;
+    Refusals* refusals = nullptr;  ///< May be nullptr.
 
     // Connections found dead while sending; the shard lets go of them at the end of the step.
     std::vector<PeerId> dead;
@@ -52,6 +54,8 @@ struct Core {
               std::span<const Slice> bodies = {});
     /// ERROR for request `req` (0: none); a fatal code also kicks the peer.
     void refuse(PeerId peer, std::uint64_t req, const Error& error);
+    /// ERROR E_DENIED for request `req`: the user lacks what `op` needs there.
+    void deny(const Session& session, std::uint64_t req, std::string_view op, std::string_view queue);
     /// ERROR: the queue of this handle is gone.
     void refuse_handle(PeerId peer, HandleId handle, const Error& error);
     void ok(const Session& session, std::uint64_t req);

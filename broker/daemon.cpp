@@ -21,6 +21,7 @@
 #include "broker/admin_http.h"
 #include "broker/config.h"
 #include "broker/descriptors.h"
+#include "broker/door.h"
 #include "broker/log/dir_lock.h"
 #include "broker/reload.h"
 #include "broker/replay_progress.h"
@@ -136,8 +137,8 @@ ShardThread::Settings settings_of(const DaemonOptions& options) {
 /// libzmq's context with everything in it that must outlive the sockets.
 struct Zmq {
     void* context = zmq_ctx_new();
-    Zap zap{context};
-    Zmq() {
+    Zap zap;
+    Zmq(const UserBook& users, Refusals& refusals) : zap(context, users, refusals) {
         zmq_ctx_set(context, ZMQ_IO_THREADS, 1);
         constexpr int kZeroCopyReceive = 10;  // not in zmq.h: an optimisation only, off where it can be set
         zmq_ctx_set(context, kZeroCopyReceive, 0);
@@ -189,7 +190,8 @@ std::string ready_status(const ShardThread::Pulse& pulse) {
 }
 
 /// Serves until a signal to stop, or the log's failure: what the main thread does meanwhile.
-Events::Event attend(const Invocation& invocation, Configuration& running, const Events& events, ShardThread& shard) {
+Events::Event attend(const Invocation& invocation, Configuration& running, const Events& events, Served served) {
+    ShardThread& shard = served.shard;
     service::Watchdog watchdog(service::watchdog_interval(), system_clock().now(), shard.pulse().rounds);
     std::string status = ready_status(shard.pulse());
     service::notify_ready(status);
@@ -199,7 +201,7 @@ Events::Event attend(const Invocation& invocation, Configuration& running, const
         if (event == Events::Event::kStop || event == Events::Event::kFailed) return event;
         if (event == Events::Event::kReload) {
             service::notify_reloading();
-            reload(invocation, running, shard);
+            reload(invocation, running, served);
             service::notify_ready(status);
         }
         const ShardThread::Pulse pulse = shard.pulse();
@@ -227,17 +229,22 @@ Result<int> serve(const Invocation& invocation, Configuration& running, const Ev
     if (!lock) return fail(lock.error());
     // libzmq draws its routing ids from rand() and never seeds it: a peer that can guess one can abort the process.
     std::srand(static_cast<unsigned>(system_entropy()));
-    auto zmq = std::make_unique<Zmq>();
+    auto door = std::make_unique<Door>();
+    if (auto done = door->open(options); !done) return fail(done.error());
+    auto zmq = std::make_unique<Zmq>(door->users(), door->refusals());
     if (auto done = zmq->zap.start(); !done) return fail(done.error());
-    ShardThread shard(zmq->context, log::posix_file_system(), system_clock(), [&events] { events.tell_failed(); });
+    ShardThread shard(zmq->context, log::posix_file_system(), system_clock(), door->users(),
+                      [&events] { events.tell_failed(); });
     AdminHttp http(admin_sources(options, shard), system_clock());
     if (auto done = start_http(options, http); !done) return fail(done.error());
     service::notify_status("replaying");
     ShardThread::Settings settings = settings_of(options);
     settings.on_replayed = replay_teller();
+    settings.router.server_secret = door->server_secret();
+    settings.router.refusals = &door->refusals();
     if (auto done = shard.start(std::move(settings)); !done) return fail(done.error());
     tell_ready(options, shard);
-    const bool failed = attend(invocation, running, events, shard) == Events::Event::kFailed;
+    const bool failed = attend(invocation, running, events, {shard, *door}) == Events::Event::kFailed;
     service::notify_stopping("draining");
     log_line(failed ? spdlog::level::err : spdlog::level::info, failed ? "log.failed" : "draining",
              failed ? "the log failed: stopping" : "draining; a second signal stops now");

@@ -20,7 +20,9 @@ struct DaemonOptions {
     std::string data_dir = "/var/lib/telpher";
     std::vector<std::string> listen{"ipc:///run/telpher/telpher.sock"};
     bool dev = false;       ///< Temporary data directory, ipc endpoint inside it; both go at a clean stop. A flag only.
-    bool insecure = false;  ///< Allow addresses other hosts can reach, although there are no keys yet.
+    bool insecure = false;  ///< Allow addresses other hosts can reach, without keys.
+    std::string server_key_file;                   ///< Tcp speaks CURVE with this key. Empty: no keys.
+    std::string users_dir = "/etc/telpher/users";  ///< With a server key: who may come in.
     std::string log_level = "info";
     std::string http = "127.0.0.1:5680";  ///< ADDRESS:PORT of the admin port; "none" or nothing: none.
     bool http_asked = false;              ///< Somebody set it: then it must be free. No setting of its own.

@@ -11,9 +11,17 @@ HostedQueue* EndDesk::queue_of(Session& session, std::uint64_t req, std::uint32_
     return queue;
 }
 
+bool EndDesk::allowed(const Session& session, std::uint64_t req, std::uint32_t handle, RightSet::Right right,
+                      const char* op) {
+    const auto found = session.handles.find(HandleId(handle));
+    if (found->second.rights.any_of(right)) return true;
+    core_.deny(session, req, op, core_.catalog.find(found->second.queue)->name);
+    return false;
+}
+
 void EndDesk::seal(Session& session, const v1::Seal& request) {
     HostedQueue* queue = queue_of(session, request.req(), request.handle());
-    if (queue == nullptr) return;
+    if (queue == nullptr || !allowed(session, request.req(), request.handle(), RightSet::kPut, "SEAL")) return;
     if (queue->sealers.size() >= limits::kJoinersMax)
         return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "seals of one queue"));
     if (!queue->queue.sealed()) {
@@ -27,7 +35,7 @@ void EndDesk::seal(Session& session, const v1::Seal& request) {
 
 void EndDesk::reopen(Session& session, const v1::Reopen& request) {
     HostedQueue* queue = queue_of(session, request.req(), request.handle());
-    if (queue == nullptr) return;
+    if (queue == nullptr || !allowed(session, request.req(), request.handle(), RightSet::kAdmin, "REOPEN")) return;
     if (!queue->queue.sealed()) {
         const Error why(queue->seal_asked ? Code::kBusy : Code::kBadOption, "the queue is not sealed");
         return core_.refuse(session.peer, request.req(), why);

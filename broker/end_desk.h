@@ -28,6 +28,9 @@ public:
 private:
     std::vector<HostedQueue*> queues_of(const Session& session);
     HostedQueue* queue_of(Session& session, std::uint64_t req, std::uint32_t handle);
+    /// The open handle has the right; else the request is denied.
+    bool allowed(const Session& session, std::uint64_t req, std::uint32_t handle, RightSet::Right right,
+                 const char* op);
     void answer(const HostedQueue& queue, const Joiner& joiner);
     void tell(HostedQueue& queue);
 

@@ -75,6 +75,9 @@ void GetDesk::attach(Session& session, const v1::Attach& request) {
     const auto handle = session.handles.find(HandleId(request.handle()));
     HostedQueue* queue = handle == session.handles.end() ? nullptr : core_.catalog.find(handle->second.queue);
     if (queue == nullptr) return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, "no such handle"));
+    if (!handle->second.rights.any_of(RightSet::kGet)) {
+        return core_.deny(session, request.req(), "ATTACH", queue->name);
+    }
     const auto held = frame::read_runs(request.held(), limits::kControlHeaderBytes);
     if (!held) return core_.refuse(session.peer, request.req(), held.error());
     if (request.consumer_name().size() > limits::kNameBytesMax)

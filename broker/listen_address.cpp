@@ -23,9 +23,11 @@ Result<std::string> check_tcp(const std::string& endpoint, bool insecure) {
     const bool good = port == "*" || (error == std::errc() && end == port.data() + port.size() && number <= 65'535);
     if (!good) return fail(Code::kConfig, endpoint + ": the port is a number up to 65535, or * for any");
     if (!loopback(host) && !insecure) {
-        return fail(Code::kConfig, endpoint +
-                                       " can be reached from other hosts and anybody there could put and get: "
-                                       "use 127.0.0.1 or ipc, or --insecure if the network is yours alone");
+        return fail(Code::kConfig,
+                    endpoint +
+                        " can be reached from other hosts and anybody there could put and get: make keys "
+                        "(`telpher keygen`, `telpher user add NAME`) and start with --server-key FILE, "
+                        "or use 127.0.0.1 or ipc, or --insecure if the network is yours alone");
     }
     return "tcp://" + std::string(host == "localhost" ? "127.0.0.1" : host) + ":" + std::string(port);
 }

@@ -29,6 +29,11 @@ Result<void> PutDesk::put(Session& session, const v1::Put& header, const Slice& 
     auto view = batch::View::parse(body, core_.settings.message_bytes_max, kColumnsKnown);
     if (!view) return fail(view.error());
     HostedQueue* queue = core_.catalog.find(handle->second.queue);
+    if (!handle->second.rights.any_of(RightSet::kPut)) {
+        settle_account(session.id, session.peer, handle->first, body.size());
+        refuse_put(session, handle->first, view->header(), Code::kDenied);
+        return {};
+    }
     const ProducerId id = view->header().producer;
     const Sequence first = view->header().first;
     Producer* producer = queue == nullptr ? nullptr : producer_of(session, *queue, id);

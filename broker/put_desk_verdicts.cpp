@@ -17,6 +17,9 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
     const auto handle = session.handles.find(HandleId(request.handle()));
     HostedQueue* queue = handle == session.handles.end() ? nullptr : core_.catalog.find(handle->second.queue);
     if (queue == nullptr) return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, "no such handle"));
+    if (!handle->second.rights.any_of(RightSet::kPut)) {
+        return core_.deny(session, request.req(), "OPEN_PRODUCER", queue->name);
+    }
     ProducerId id(request.producer());
     if (queue->producers.size() >= limits::kProducersMax && !queue->producers.contains(id)) {
         return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "producers of one queue"));

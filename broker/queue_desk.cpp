@@ -17,6 +17,9 @@ void QueueDesk::open(Session& session, const v1::Open& request) {
     if (!frame::legal_name(request.name())) {
         return core_.refuse(session.peer, request.req(), Error(Code::kBadName, request.name().substr(0, 64)));
     }
+    // Who has no right there learns nothing, not even whether it exists.
+    const RightSet rights = session.rights->on(request.name());
+    if (rights.empty()) return core_.deny(session, request.req(), "OPEN", request.name());
     HostedQueue* queue = core_.catalog.find(request.name());
     if (queue != nullptr) {
         const auto wanted = apply_options(queue->queue.options(), request.options());
@@ -27,6 +30,7 @@ void QueueDesk::open(Session& session, const v1::Open& request) {
         return opened(session, *queue, request.req(), false);
     }
     if (request.create()) {
+        if (!rights.any_of(RightSet::kAdmin)) return core_.deny(session, request.req(), "CREATE", request.name());
         const auto made = create(request.name(), request.options());
         if (!made) return core_.refuse(session.peer, request.req(), made.error());
         return opened(session, **made, request.req(), true);
@@ -70,6 +74,7 @@ void QueueDesk::opened(Session& session, HostedQueue& queue, std::uint64_t req, 
     Handle handle;
     handle.id = HandleId(session.next_handle++);
     handle.queue = queue.id;
+    handle.rights = session.rights->on(queue.name);
     handle.window = PutWindow(limits::kHandlePutWindowBytes);
     v1::Opened answer;
     answer.set_req(req);
@@ -103,6 +108,9 @@ void QueueDesk::closed(const Session& session, const Handle& handle) {
 void QueueDesk::change(Session& session, const v1::Change& request) {
     const auto refuse = [&](Error error) { core_.refuse(session.peer, request.req(), error); };
     if (!frame::legal_name(request.name())) return refuse(Error(Code::kBadName, request.name().substr(0, 64)));
+    if (!session.rights->on(request.name()).any_of(RightSet::kAdmin)) {
+        return core_.deny(session, request.req(), "CHANGE", request.name());
+    }
     HostedQueue* queue = core_.catalog.find(request.name());
     Result<void> done;
     if (request.what() == v1::Change::WHAT_CREATE) {
@@ -185,6 +193,7 @@ void QueueDesk::list(Session& session, const v1::List& request) {
     std::uint32_t count = 0;
     std::size_t bytes = 0;
     for (auto at = queues.upper_bound(request.after()); at != queues.end(); ++at) {
+        if (session.rights->on(at->first).empty()) continue;
         if (count++ == max || bytes > kListBytesMax) {
             answer.set_more(true);
             break;
@@ -197,6 +206,7 @@ void QueueDesk::list(Session& session, const v1::List& request) {
 }
 
 void QueueDesk::show(Session& session, const v1::Show& request) {
+    if (session.rights->on(request.name()).empty()) return core_.deny(session, request.req(), "SHOW", request.name());
     const HostedQueue* queue = core_.catalog.find(request.name());
     if (queue == nullptr) {
         return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, request.name().substr(0, 64)));

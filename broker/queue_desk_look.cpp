@@ -25,6 +25,9 @@ void count(const queue::Range& handled, v1::DeadHandled& done) {
 }  // namespace
 
 void QueueDesk::peek(Session& session, const v1::Peek& request) {
+    if (!session.rights->on(request.name()).any_of(RightSet::kGet)) {
+        return core_.deny(session, request.req(), "PEEK", request.name());
+    }
     if (request.state() > queue::Queue::Peeked::kDead) {
         return core_.refuse(session.peer, request.req(), Error(Code::kBadOption, "PEEK state"));
     }
@@ -94,6 +97,9 @@ void QueueDesk::retry_peeks() {
 }
 
 void QueueDesk::handle_dead(Session& session, const v1::HandleDead& request) {
+    if (!session.rights->on(request.name()).any_of(RightSet::kAdmin)) {
+        return core_.deny(session, request.req(), "HANDLE_DEAD", request.name());
+    }
     const auto refuse = [&](Error error) { core_.refuse(session.peer, request.req(), error); };
     HostedQueue* queue = core_.catalog.find(request.name());
     if (queue == nullptr) return refuse(Error(Code::kNotFound, request.name().substr(0, 64)));

@@ -34,12 +34,16 @@ LiveSettings live_settings(const DaemonOptions& options) {
             .hello_timeout = std::chrono::milliseconds(options.hello_timeout_ms)};
 }
 
-void reload(const Invocation& invocation, Configuration& running, ShardThread& shard) {
+void reload(const Invocation& invocation, Configuration& running, Served served) {
     const config::Settings& settings = daemon_table().settings();
     Configuration next = configure(invocation);
     if (next.resolved.ok()) {
         const auto raised = raise_descriptors(next.options.connections_max);
         if (!raised) next.resolved.complain(settings, {"limits.connections"}, raised.error().detail());
+    }
+    if (next.resolved.ok()) {
+        const auto read = served.door.read_users(next.options);
+        if (!read) next.resolved.complain(settings, {"security.users_dir"}, read.error().detail());
     }
     if (!next.resolved.ok()) return log_problems(next.resolved.problems);
     const auto changes = config::changes(running.resolved, next.resolved);
@@ -51,7 +55,8 @@ void reload(const Invocation& invocation, Configuration& running, ShardThread& s
         daemon_table().store(change.index, change.after.value, running.options);
     }
     spdlog::set_level(service::log_level(running.options.log_level));
-    shard.change(live_settings(running.options));
+    served.shard.change(live_settings(running.options));
+    served.shard.users_changed();
     log_line(spdlog::level::info, "config.reloaded",
              "configuration read again: " + std::to_string(changes.size()) + " differences");
 }

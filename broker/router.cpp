@@ -48,6 +48,17 @@ void set_options(void* socket, std::size_t body_bytes_max) {
     TELPHER_CHECK(zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "telpher", 7) == 0);
 }
 
+/// What counts from the next bind on: libzmq keeps security options per endpoint.
+void set_mechanism(void* socket, const std::string& endpoint, const std::string& server_secret) {
+    const bool curve = !server_secret.empty() && !endpoint.starts_with("ipc://");
+    if (curve) {
+        TELPHER_CHECK_MSG(
+            zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, server_secret.c_str(), server_secret.size() + 1) == 0,
+            zmq_strerror(errno));
+    }
+    set(socket, ZMQ_CURVE_SERVER, curve ? 1 : 0);
+}
+
 /// Somebody listens on the socket of this path. libzmq would take it away from them without a word.
 bool somebody_listens(const std::string& path) {
     sockaddr_un address{};
@@ -74,6 +85,15 @@ Result<std::string> bind_one(void* socket, const std::string& endpoint) {
     TELPHER_CHECK(zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound.data(), &size) == 0);
     if (endpoint.starts_with("ipc://")) ::chmod(endpoint.c_str() + 6, 0660);
     return std::string(bound.data());
+}
+
+/// Why a handshake failed; nothing if the ZAP handler refused it, which has counted it already.
+std::optional<Refusal> refusal_of(std::uint16_t event, int value) {
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) return std::nullopt;
+    if (event != ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) return Refusal::kHandshake;
+    if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) return Refusal::kMechanism;
+    if (value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC) return Refusal::kServerKey;
+    return Refusal::kHandshake;
 }
 
 void* open_monitor(void* context, void* socket) {
@@ -117,6 +137,7 @@ Result<std::unique_ptr<Router>> Router::make(void* context, const RouterSettings
 
 Result<void> Router::listen(const std::vector<std::string>& endpoints) {
     for (const std::string& endpoint : endpoints) {
+        set_mechanism(socket_, endpoint, server_secret_);
         auto bound = bind_one(socket_, endpoint);
         if (!bound) return fail(bound.error());
         endpoints_.push_back(std::move(*bound));
@@ -125,7 +146,11 @@ Result<void> Router::listen(const std::vector<std::string>& endpoints) {
 }
 
 Router::Router(void* socket, void* monitor, const RouterSettings& settings)
-    : socket_(socket), monitor_(monitor), connections_(settings.connections) {}
+    : socket_(socket),
+      monitor_(monitor),
+      server_secret_(settings.server_secret),
+      refusals_(settings.refusals),
+      connections_(settings.connections, settings.refusals) {}
 
 Router::~Router() {
     zmq_socket_monitor(socket_, nullptr, 0);  // before its PAIR goes, or an IO thread may block on it
@@ -159,16 +184,24 @@ void Router::drain_monitor() {
         if (event == ZMQ_EVENT_ACCEPTED) {
             connections_.accepted(value, now_);
         } else if (event == ZMQ_EVENT_DISCONNECTED || event == ZMQ_EVENT_CLOSED) {
+            note_failed_handshake(value);
             connections_.disconnected(value);
+        } else {
+            failed_handshake_ = refusal_of(event, value);
         }
     }
 }
 
+/// The end of a connection (not yet closed) that follows the word of its failed handshake. Whom we threw out ourselves
+/// is no stranger any more.
+void Router::note_failed_handshake(int fd) {
+    const auto reason = std::exchange(failed_handshake_, std::nullopt);
+    const std::string* address = connections_.stranger(fd);
+    if (reason && address != nullptr && refusals_ != nullptr) refusals_->count(*reason, *address);
+}
+
 bool Router::receive(Incoming& into) {
     for (;;) {
-        PeerId peer;
-        int fd = -1;
-        std::uint64_t wire_bytes = 0;
         into.body_count = 0;
         ZmqFrame id;
         if (!id.receive(socket_)) {
@@ -176,14 +209,15 @@ bool Router::receive(Incoming& into) {
             return false;
         }
         drained_ = false;
-        const bool whole = take_message(id, into, peer, fd, wire_bytes);
-        figures_.bytes_in += wire_bytes;
+        const bool whole = take_message(id, into, sender_);
+        const PeerId peer = sender_.peer;
+        figures_.bytes_in += sender_.wire_bytes;
         if (peer.value() == 0) {  // a routing id that libzmq did not make: its connection goes
-            if (fd >= 0 && refuse(strange_id_, "a routing id of its own")) ::shutdown(fd, SHUT_RDWR);
+            if (sender_.fd >= 0 && refuse(strange_id_, "a routing id of its own")) ::shutdown(sender_.fd, SHUT_RDWR);
             continue;
         }
         if (!connections_.knows(peer)) drain_monitor();
-        if (!connections_.heard(peer, fd, wire_bytes)) continue;
+        if (!connections_.heard(peer, sender_.fd, sender_.wire_bytes, sender_.user)) continue;
         if (!whole) {
             if (refuse(routing_id(peer), "too many frames, or none"))
                 connections_.kick(peer, now_);
@@ -202,18 +236,22 @@ bool Router::readable() {
     return zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
 }
 
-// Reads what follows the routing id to the end of the message. False: too many frames or none. `peer` stays 0 for an id
+// Reads what follows the routing id to the end of the message. False: too many frames or none. The peer is 0 for an id
 // that is not libzmq's own. The frames of a message are there together, so none of them is waited for.
-bool Router::take_message(ZmqFrame& frame, Incoming& into, PeerId& peer, int& fd, std::uint64_t& wire_bytes) {
+bool Router::take_message(ZmqFrame& frame, Incoming& into, Sender& sender) {
     const bool good_id = frame.bytes().size() == limits::kRoutingIdBytes && frame.bytes()[0] == std::byte{0};
-    peer = good_id ? peer_of(frame.bytes()) : PeerId();
+    sender.peer = good_id ? peer_of(frame.bytes()) : PeerId();
+    sender.fd = -1;
+    sender.wire_bytes = 0;
+    sender.user.clear();
     if (!good_id) strange_id_ = as_text(frame.bytes());
     std::size_t count = 0;
     while (frame.more() && frame.receive(socket_)) {
         const std::size_t size = frame.bytes().size();
-        wire_bytes += wire_size(size);
+        sender.wire_bytes += wire_size(size);
         if (count == 0) {
-            fd = frame.source_fd();
+            sender.fd = frame.source_fd();
+            sender.user = frame.user();
             into.header = Slice::copy(frame.bytes().first(std::min(size, limits::kControlHeaderBytes + 1)));
         } else if (count <= into.bodies.size()) {
             into.bodies[count - 1] = frame.take();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ class ZmqFrame;
 struct RouterSettings {
     std::size_t body_bytes_max = 1 << 20;
     ConnectionLimits connections;
+    /// Z85. If there is one, every tcp endpoint speaks CURVE with it; ipc is as before.
+    std::string server_secret{};
+    Refusals* refusals = nullptr;  ///< May be nullptr; outlives the Router.
 };
 
 class Router final : public Transport {
@@ -32,6 +36,7 @@ public:
 
     bool receive(Incoming& into) override;
     Sent send(PeerId peer, std::string_view header, std::span<const Slice> bodies) override;
+    [[nodiscard]] std::string user(PeerId peer) const override { return connections_.user(peer); }
     void welcome(PeerId peer) override { connections_.welcome(peer); }
     void kick(PeerId peer) override { connections_.kick(peer, now_); }
     bool next_gone(PeerId& peer) override { return connections_.next_gone(peer); }
@@ -56,14 +61,27 @@ public:
     [[nodiscard]] const std::vector<std::string>& endpoints() const { return endpoints_; }
 
 private:
+    /// Who a message came from, as far as libzmq says.
+    struct Sender {
+        PeerId peer;  ///< 0: a routing id that libzmq did not make.
+        int fd = -1;
+        std::uint64_t wire_bytes = 0;
+        std::string user;
+    };
+
     Router(void* socket, void* monitor, const RouterSettings& settings);
     void drain_monitor();
+    void note_failed_handshake(int fd);
     bool readable();
-    bool take_message(ZmqFrame& frame, Incoming& into, PeerId& peer, int& fd, std::uint64_t& wire_bytes);
+    bool take_message(ZmqFrame& frame, Incoming& into, Sender& sender);
     bool refuse(std::string_view id, const char* why);
 
     void* socket_;
     void* monitor_;
+    const std::string server_secret_;
+    Refusals* const refusals_;
+    std::optional<Refusal> failed_handshake_;  ///< Of the connection whose end the monitor tells next.
+    Sender sender_;                            ///< Of the last message; kept for its memory.
     Connections connections_;
     EagerPoll poll_;
     std::string strange_id_;  ///< Routing id of the last message, if libzmq did not make it.

@@ -8,10 +8,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "broker/rights.h"
 #include "broker/transport.h"
 #include "proto/base/clock.h"
 #include "proto/base/ids.h"
@@ -52,6 +54,7 @@ struct Handle {
     QueueId queue;
     PutWindow window;
     bool limit_due = false;
+    RightSet rights{};  ///< Of the session's user: looked at instead of its rules.
 };
 
 struct Session {
@@ -59,7 +62,9 @@ struct Session {
     SessionId id;
     std::array<std::uint64_t, 2> token{};
     std::string name;
+    std::string user;  ///< Whose it is (Transport::user()): nobody else resumes it.
     // of the session
+    std::shared_ptr<const Rights> rights;  ///< Never null; another one after a reload.
     Epoch epoch{1};
     Instant last_heard;
     bool connected = false;

@@ -6,7 +6,7 @@
 
 namespace telpher::broker {
 
-Session& Sessions::create(PeerId peer, std::string name, Instant now) {
+Session& Sessions::create(PeerId peer, std::string name, std::string user, Instant now) {
     SessionId id;
     do {
         id = SessionId(entropy_());
@@ -15,19 +15,22 @@ Session& Sessions::create(PeerId peer, std::string name, Instant now) {
     session->id = id;
     session->token = {entropy_(), entropy_()};
     session->name = std::move(name);
+    session->user = std::move(user);
     Session& made = *session;
     by_id_.emplace(id, std::move(session));
     begin_connection(made, peer, now);
     return made;
 }
 
-Session* Sessions::resume(SessionId id, const std::array<std::uint64_t, 2>& token, PeerId peer, Instant now) {
+void Sessions::resume(Session& session, PeerId peer, Instant now) {
+    if (session.connected) by_peer_.erase(session.peer);
+    session.epoch += 1;
+    begin_connection(session, peer, now);
+}
+
+Session* Sessions::find(SessionId id, const std::array<std::uint64_t, 2>& token, std::string_view user) {
     Session* session = find(id);
-    if (session == nullptr || session->token != token) return nullptr;
-    if (session->connected) by_peer_.erase(session->peer);
-    session->epoch += 1;
-    begin_connection(*session, peer, now);
-    return session;
+    return session != nullptr && session->token == token && session->user == user ? session : nullptr;
 }
 
 void Sessions::begin_connection(Session& session, PeerId peer, Instant now) {

@@ -18,10 +18,12 @@ public:
     Sessions(const ShardSettings& settings, std::function<std::uint64_t()> entropy)
         : settings_(settings), entropy_(std::move(entropy)) {}
 
-    /// A new session on `peer`.
-    Session& create(PeerId peer, std::string name, Instant now);
-    /// The session of that id and token moves to `peer` with the next epoch; nullptr if there is none.
-    Session* resume(SessionId id, const std::array<std::uint64_t, 2>& token, PeerId peer, Instant now);
+    /// A new session of `user` on `peer`.
+    Session& create(PeerId peer, std::string name, std::string user, Instant now);
+    /// The session moves to `peer` with the next epoch.
+    void resume(Session& session, PeerId peer, Instant now);
+    /// The session of that id, token and user; nullptr if there is none.
+    [[nodiscard]] Session* find(SessionId id, const std::array<std::uint64_t, 2>& token, std::string_view user);
     /// nullptr if the peer has said no HELLO.
     [[nodiscard]] Session* of_peer(PeerId peer);
     [[nodiscard]] Session* find(SessionId id);

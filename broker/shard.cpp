@@ -89,6 +89,7 @@ void Shard::wire() {
                                         .now = started_,
                                         .wall = seams_.clock.wall(),
                                         .protocol_errors = {},
+                                        .refusals = seams_.refusals,
                                         .dead = {}});
     loader_ = seams_.make_loader(log_->reader());
     gets_ = std::make_unique<GetDesk>(*core_, *loader_);
@@ -299,6 +300,43 @@ void Shard::lost_connection(PeerId peer) {
     ends_->connection_over(*session);
     queues_->connection_over(*session);
     sessions_.disconnect(*session, core_->now);
+}
+
+void Shard::set_users(std::shared_ptr<const Users> users) {
+    users_ = std::move(users);
+    if (failed_ || ended_) return;
+    std::vector<Session*> sessions;
+    sessions_.for_each([&](Session& session) { sessions.push_back(&session); });
+    for (Session* session : sessions) review(*session);
+    journal_->flush();
+}
+
+void Shard::review(Session& session) {
+    const PeerId peer = session.peer;
+    session.rights = users_->rights_of(session.user);
+    if (session.rights == nullptr) {
+        if (session.connected) {
+            core_->refuse(peer, 0, Error(Code::kAuth, "there is no user " + session.user + " any more"));
+        }
+        return end(session);
+    }
+    const auto rights_on = [&](QueueId id) {
+        const HostedQueue* queue = catalog_.find(id);
+        return queue == nullptr ? RightSet() : session.rights->on(queue->name);
+    };
+    std::erase_if(session.producers, [&](const auto& producer) {
+        if (rights_on(producer.first).any_of(RightSet::kPut)) return false;
+        puts_->close_quietly(producer.first, producer.second, session.id);
+        return true;
+    });
+    bool lost = false;
+    for (auto& [id, handle] : session.handles) {
+        const RightSet before = std::exchange(handle.rights, rights_on(handle.queue));
+        lost = lost || (catalog_.find(handle.queue) != nullptr && !before.without(handle.rights).empty());
+    }
+    if (!lost || !session.connected) return;
+    seams_.transport.kick(peer);
+    lost_connection(peer);
 }
 
 Instant Shard::next_timer() const {

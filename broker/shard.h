@@ -19,6 +19,7 @@
 #include "broker/put_desk.h"
 #include "broker/queue_desk.h"
 #include "broker/sampler.h"
+#include "broker/users.h"
 
 namespace telpher::broker {
 
@@ -34,6 +35,7 @@ public:
         std::function<std::unique_ptr<BodyLoader>(log::Reader&)> make_loader;
         /// Called for each record that open() replays, if there is one.
         std::function<void()> on_replayed{};
+        Refusals* refusals = nullptr;  ///< May be nullptr.
     };
 
     /// Opens the log and replays it. Errors: those of Log::open().
@@ -44,6 +46,11 @@ public:
     std::size_t do_work(Instant now);
     /// When do_work() has something to do even if nothing happens.
     [[nodiscard]] Instant next_timer() const;
+
+    /// Who may come in and do what, from now on (before the first call: everybody everything). Sessions of users that
+    /// are gone are ended; of those that have lost a right they use, the connection: the client opens again what it
+    /// still may.
+    void set_users(std::shared_ptr<const Users> users);
 
     /// Goes on with other settings; queues that are there keep their options.
     void change(const LiveSettings& live);
@@ -74,9 +81,12 @@ private:
     void take(const Incoming& incoming);
     Result<void> dispatch(Session& session, v1::Op op, const Incoming& incoming);
     void hello(const Incoming& incoming);
+    Session* resumed(const v1::Hello& message, const Incoming& incoming, const std::string& user);
+    void review(Session& session);
     v1::HelloOk hello_ok(const Session& session, bool resumed) const;
     void status(Session& session, const v1::Status& request);
     void bye(Session& session);
+    void end(Session& session);
     void lost_connection(PeerId peer);
     std::size_t take_gone();
     std::size_t look_after_queues();
@@ -108,6 +118,7 @@ private:
     std::unique_ptr<QueueDesk> queues_;
     std::unique_ptr<Sampler> sampler_;
 
+    std::shared_ptr<const Users> users_ = std::make_shared<const Users>();
     std::uint64_t segment_bytes_ = 0;
     bool disk_due_ = false;  // look at the disk in this cycle
     std::uint64_t boot_ = 0;

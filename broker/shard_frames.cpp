@@ -127,21 +127,30 @@ void Shard::hello(const Incoming& incoming) {
         goodbye.set_retry_after_ms(100);
         return core_->send(incoming.peer, v1::OP_GOODBYE, goodbye);
     }
-    Session* session = nullptr;
-    if (message.resume_session() != 0 && message.resume_token().size() == 16) {
-        std::array<std::uint64_t, 2> token{};
-        std::memcpy(token.data(), message.resume_token().data(), sizeof token);
-        Session* old = sessions_.find(SessionId(message.resume_session()));
-        if (old != nullptr && old->token == token && old->connected) {
-            seams_.transport.kick(old->peer);  // fenced: the newer connection has the session
-            lost_connection(old->peer);
-        }
-        session = sessions_.resume(SessionId(message.resume_session()), token, incoming.peer, core_->now);
-    }
-    const bool resumed = session != nullptr;
-    if (!resumed) session = &sessions_.create(incoming.peer, message.client_name(), core_->now);
+    const std::string user = seams_.transport.user(incoming.peer);
+    auto rights = users_->rights_of(user);
+    if (rights == nullptr) return refuse(Code::kAuth, "there is no user " + user + " any more");
+    Session* session = resumed(message, incoming, user);
+    const bool goes_on = session != nullptr;
+    if (!goes_on) session = &sessions_.create(incoming.peer, message.client_name(), user, core_->now);
+    session->rights = std::move(rights);
     seams_.transport.welcome(incoming.peer);
-    core_->send(*session, v1::OP_HELLO_OK, hello_ok(*session, resumed));
+    core_->send(*session, v1::OP_HELLO_OK, hello_ok(*session, goes_on));
+}
+
+/// The session that HELLO asks for, on its new connection; nullptr: there is none of this user's.
+Session* Shard::resumed(const v1::Hello& message, const Incoming& incoming, const std::string& user) {
+    std::array<std::uint64_t, 2> token{};
+    if (message.resume_session() == 0 || message.resume_token().size() != sizeof token) return nullptr;
+    std::memcpy(token.data(), message.resume_token().data(), sizeof token);
+    Session* session = sessions_.find(SessionId(message.resume_session()), token, user);
+    if (session == nullptr) return nullptr;
+    if (session->connected) {
+        seams_.transport.kick(session->peer);  // fenced: the newer connection has the session
+        lost_connection(session->peer);
+    }
+    sessions_.resume(*session, incoming.peer, core_->now);
+    return session;
 }
 
 v1::HelloOk Shard::hello_ok(const Session& session, bool resumed) const {
@@ -178,24 +187,37 @@ v1::HelloOk Shard::hello_ok(const Session& session, bool resumed) const {
 }
 
 void Shard::bye(Session& session) {
-    const PeerId peer = session.peer;
+    v1::Goodbye goodbye;
+    core_->send(session, v1::OP_GOODBYE, goodbye);
+    end(session);
+}
+
+/// Its leases return at once, what it has in line leaves, its producers are closed.
+void Shard::end(Session& session) {
     puts_->disconnected(session);
     gets_->session_over(session);
     session.subscriptions.clear();
     ends_->connection_over(session);
     queues_->connection_over(session);
     for (const auto& [queue_id, id] : session.producers) puts_->close_quietly(queue_id, id, session.id);
-    v1::Goodbye goodbye;
-    core_->send(peer, v1::OP_GOODBYE, goodbye);
     sessions_.remove(session.id);
 }
 
 void Shard::status(Session& session, const v1::Status& request) {
+    if (!session.rights->administers()) return core_->deny(session, request.req(), "STATUS", {});
     v1::StatusIs answer = sampler_->status();
     answer.set_req(request.req());
     const ProcessUsage usage = process_usage();
     answer.set_resident_bytes(usage.resident_bytes);
     answer.set_cpu_us(usage.cpu_us);
+    if (seams_.refusals != nullptr) {
+        for (std::size_t i = 0; i < kRefusals; ++i) {
+            const auto reason = static_cast<Refusal>(i);
+            v1::StatusIs::Refused* refused = answer.add_refused();
+            refused->set_reason(std::string(Refusals::name(reason)));
+            refused->set_count(seams_.refusals->counted(reason));
+        }
+    }
     core_->send(session, v1::OP_STATUS_IS, answer);
 }
 

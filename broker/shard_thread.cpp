@@ -20,8 +20,9 @@ constexpr auto kGoodbyeTime = std::chrono::milliseconds(100);  // for the last f
 
 }  // namespace
 
-ShardThread::ShardThread(void* context, log::FileSystem& files, const Clock& clock, std::function<void()> on_failed)
-    : context_(context), files_(files), clock_(clock), on_failed_(std::move(on_failed)) {}
+ShardThread::ShardThread(void* context, log::FileSystem& files, const Clock& clock, const UserBook& users,
+                         std::function<void()> on_failed)
+    : context_(context), files_(files), clock_(clock), users_(users), on_failed_(std::move(on_failed)) {}
 
 ShardThread::~ShardThread() {
     static_cast<void>(stop());
@@ -41,11 +42,13 @@ Result<void> ShardThread::start(Settings settings) {
         .entropy = [] { return system_entropy(); },
         .make_loader =
             [this](log::Reader& reader) { return std::make_unique<ColdReader>(reader, [this] { wake_.notify(); }); },
-        .on_replayed = std::move(settings.on_replayed)};
+        .on_replayed = std::move(settings.on_replayed),
+        .refusals = settings.router.refusals};
     auto shard = Shard::open(std::move(settings.shard), std::move(settings.log), std::move(seams));
     if (!shard) return fail(shard.error());
     shard_ = std::move(*shard);
     replayed_ = true;
+    look_up_users();
     if (auto bound = router_->listen(settings.listen); !bound) return bound;
     beat();
     shard_->log().on_commit([this] { wake_.notify(); });
@@ -100,6 +103,7 @@ void ShardThread::run() {
         began = now;
         take_mail();
         beat();
+        look_up_users();
         work_since_trim_ += step(now);  // sleep() looks again
         note_departures();
         tell_of_disk();
@@ -147,6 +151,11 @@ Result<Sample> ShardThread::sample(SampleQuery query, Duration timeout) {
     return inbox_.ask(std::move(query), timeout, [this] { wake_.notify(); });
 }
 
+void ShardThread::look_up_users() {
+    const std::uint64_t generation = users_.generation();
+    if (std::exchange(users_generation_, generation) != generation) shard_->set_users(users_.get());
+}
+
 /// What waited for a peer that did not read goes with it, which may be much.
 void ShardThread::note_departures() {
     const std::size_t before = std::exchange(connections_, router_->connections());
@@ -171,7 +180,8 @@ void ShardThread::tell_of_disk() {
 void ShardThread::sleep() {
     wake_.prepare();
     // What happened before did not wake us: look once more.
-    if (stopping_ || mail_.waiting() || shard_->do_work(clock_.now()) + serve_samples() > 0) return wake_.awake();
+    const bool told = mail_.waiting() || users_.generation() != users_generation_;
+    if (stopping_ || told || shard_->do_work(clock_.now()) + serve_samples() > 0) return wake_.awake();
     const Duration left = std::min(shard_->next_timer(), router_->next_timer()) - clock_.now();
     const auto ms = std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 500);
     const Instant asleep = clock_.now();

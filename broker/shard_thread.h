@@ -14,6 +14,7 @@
 #include "broker/router.h"
 #include "broker/sample_inbox.h"
 #include "broker/shard.h"
+#include "broker/user_book.h"
 #include "proto/session/wake.h"
 
 namespace telpher::broker {
@@ -36,15 +37,18 @@ public:
         std::size_t connections = 0;
     };
 
-    /// `on_failed` is called once, by the shard's thread, if the log failed. `context` (libzmq's) and `files` outlive
-    /// the object.
-    ShardThread(void* context, log::FileSystem& files, const Clock& clock, std::function<void()> on_failed);
+    /// `on_failed` is called once, by the shard's thread, if the log failed. `context` (libzmq's), `files` and `users`
+    /// outlive the object.
+    ShardThread(void* context, log::FileSystem& files, const Clock& clock, const UserBook& users,
+                std::function<void()> on_failed);
     ~ShardThread();
     ShardThread(const ShardThread&) = delete;
     ShardThread& operator=(const ShardThread&) = delete;
 
     /// Replays the log, binds, starts. Errors: those of Log::open() and Router::listen().
     Result<void> start(Settings settings);
+    /// There are other users in the book.
+    void users_changed() { wake_.notify(); }
     /// Drains (clients are told, what is confirmed is committed, an end mark is written) and joins. The error that
     /// stopped the shard, if one did.
     Result<void> stop();
@@ -69,6 +73,7 @@ private:
     void run_commits();
     std::size_t step(Instant now);
     std::size_t serve_samples();
+    void look_up_users();
     void sleep();
     void note_departures();
     void tell_of_disk();
@@ -79,6 +84,7 @@ private:
     void* context_;
     log::FileSystem& files_;
     const Clock& clock_;
+    const UserBook& users_;
     const std::function<void()> on_failed_;
     Duration drain_max_{};
     session::Wake wake_;
@@ -100,6 +106,7 @@ private:
     std::size_t connections_ = 0;
     bool disk_full_ = false;
     bool waits_for_room_ = false;
+    std::uint64_t users_generation_ = 0;
     std::thread thread_;
     std::thread commit_thread_;
 };

@@ -41,6 +41,9 @@ public:
     virtual bool receive(Incoming& into) = 0;
     /// Sends a header and its bodies as one message; never blocks.
     virtual Sent send(PeerId peer, std::string_view header, std::span<const Slice> bodies) = 0;
+    /// Who the peer is: the name of a user, "uid:N" on ipc without keys, empty if nothing is known. Nothing a peer says
+    /// of itself.
+    [[nodiscard]] virtual std::string user(PeerId peer) const = 0;
     /// The peer has said a good HELLO: it is no stranger any more.
     virtual void welcome(PeerId peer) = 0;
     /// Closes the peer's connection after what was sent so far had a chance to leave.

@@ -7,13 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/strangers.h"
+
 namespace telpher::broker {
 namespace {
 
 constexpr int kLookMs = 100;  // how long a stop may take
 
-// Frames: version, request id, domain, address, identity, mechanism, then credentials.
-constexpr std::size_t kFramesMin = 6;
+// What a request is made of, one frame each; then the credentials: of CURVE the client's key.
+enum Frame : std::size_t { kVersion, kRequest, kDomain, kAddress, kIdentity, kMechanism, kCredentials };
 
 bool receive_all(void* socket, std::vector<std::string>& frames) {
     frames.clear();
@@ -30,19 +32,6 @@ bool receive_all(void* socket, std::vector<std::string>& frames) {
         zmq_msg_close(&message);
         if (!more) return true;
     }
-}
-
-void answer(void* socket, const std::vector<std::string>& frames) {
-    const bool whole = frames.size() >= kFramesMin && frames[0] == "1.0";
-    const bool allowed = whole && frames[5] == "NULL";
-    const std::string_view id = whole ? std::string_view(frames[1]) : std::string_view();
-    const auto send = [&](std::string_view part, int more) { zmq_send(socket, part.data(), part.size(), more); };
-    send("1.0", ZMQ_SNDMORE);
-    send(id, ZMQ_SNDMORE);
-    send(allowed ? "200" : "400", ZMQ_SNDMORE);
-    send(allowed ? "" : "mechanism not offered", ZMQ_SNDMORE);
-    send("", ZMQ_SNDMORE);  // no user id until keys exist
-    send("", 0);
 }
 
 }  // namespace
@@ -62,11 +51,34 @@ Result<void> Zap::start() {
 }
 
 void Zap::run() {
-    std::vector<std::string> frames;
+    std::vector<std::string> request;
     while (!stopping_.load(std::memory_order_relaxed)) {
-        if (receive_all(socket_, frames)) answer(socket_, frames);
+        if (!receive_all(socket_, request)) continue;
+        const Answer answer = decide(request);
+        const auto send = [&](std::string_view part, int more) { zmq_send(socket_, part.data(), part.size(), more); };
+        send("1.0", ZMQ_SNDMORE);
+        send(request.size() > kRequest ? std::string_view(request[kRequest]) : std::string_view(), ZMQ_SNDMORE);
+        send(answer.status, ZMQ_SNDMORE);
+        send(answer.text, ZMQ_SNDMORE);
+        send(answer.user, ZMQ_SNDMORE);
+        send("", 0);  // no metadata
     }
     zmq_close(socket_);
+}
+
+Zap::Answer Zap::decide(const std::vector<std::string>& request) {
+    if (request.size() <= kMechanism || request[kVersion] != "1.0") return {"500", "not a ZAP 1.0 request", {}};
+    const std::string& mechanism = request[kMechanism];
+    const std::string address = without_mapping(request[kAddress]);
+    if (mechanism == "NULL") return {"200", "OK", Users::local_user(address)};
+    if (mechanism != "CURVE" || request.size() <= kCredentials) {
+        refusals_.count(Refusal::kMechanism, address);
+        return {"400", "mechanism not offered", {}};
+    }
+    const auto users = users_.get();
+    if (const std::string* user = users->find(request[kCredentials])) return {"200", "OK", *user};
+    refusals_.count(Refusal::kUnknownKey, address);
+    return {"400", "unknown key", {}};
 }
 
 void Zap::stop() {

@@ -1,19 +1,26 @@
-// The ZAP handler (ZeroMQ RFC 27): with one in place libzmq refuses ZMTP 1 and 2 peers and drops properties that a peer
-// made up. Until keys exist it lets everybody in who speaks NULL; who may connect at all is decided by the listen
-// addresses. One thread of its own, started before any socket binds and stopped after all are closed; exactly one
-// answer per request.
+// The ZAP handler (ZeroMQ RFC 27), asked by libzmq for every connection: by its key whose it is, or, where none are
+// used, who is on the other end of the ipc socket. With a handler in place libzmq also refuses ZMTP 1 and 2 peers and
+// drops properties that a peer made up, a user's name above all. One thread of its own, started before any socket binds
+// and stopped after all are closed; exactly one answer per request, and no file, lock of a shard or name service on the
+// way: while it thinks nobody else comes in.
 #pragma once
 
 #include <atomic>
+#include <string>
 #include <thread>
+#include <vector>
 
+#include "broker/refusals.h"
+#include "broker/user_book.h"
 #include "telpher/error.h"
 
 namespace telpher::broker {
 
 class Zap {
 public:
-    explicit Zap(void* context) : context_(context) {}
+    /// All three outlive the handler.
+    Zap(void* context, const UserBook& users, Refusals& refusals)
+        : context_(context), users_(users), refusals_(refusals) {}
     ~Zap() { stop(); }
     Zap(const Zap&) = delete;
     Zap& operator=(const Zap&) = delete;
@@ -23,9 +30,18 @@ public:
     void stop();
 
 private:
+    struct Answer {
+        const char* status;
+        std::string text;
+        std::string user;
+    };
+
     void run();
+    Answer decide(const std::vector<std::string>& request);
 
     void* context_;
+    const UserBook& users_;
+    Refusals& refusals_;
     void* socket_ = nullptr;
     std::atomic<bool> stopping_{false};
     std::thread thread_;

@@ -20,6 +20,11 @@ bool ZmqFrame::receive(void* socket) {
 
 int ZmqFrame::source_fd() { return zmq_msg_get(&message_, ZMQ_SRCFD); }
 
+std::string_view ZmqFrame::user() {
+    const char* user = zmq_msg_gets(&message_, "User-Id");
+    return user == nullptr ? std::string_view() : std::string_view(user);
+}
+
 Slice ZmqFrame::take() { return session::take_body(message_); }
 
 }  // namespace telpher::broker

@@ -4,6 +4,7 @@
 #include <zmq.h>
 
 #include <cstddef>
+#include <string_view>
 
 #include "proto/base/slice.h"
 
@@ -26,6 +27,8 @@ public:
     [[nodiscard]] bool more() const { return more_; }
     /// The descriptor it came from, -1 if not known.
     [[nodiscard]] int source_fd();
+    /// Whose it is, as the ZAP handler said; only of a header frame: libzmq may lose it of a routing id's.
+    [[nodiscard]] std::string_view user();
     /// The bytes; the frame is empty afterwards.
     [[nodiscard]] Slice take();
 

@@ -15,5 +15,7 @@ void add_top_command(command::Program& program);       ///< top
 void add_check_commands(command::Program& program);    ///< check ready|queue
 void add_bench_command(command::Program& program);     ///< bench
 void add_completion_command(command::Program& program);  ///< completion
+void add_key_commands(command::Program& program);        ///< keygen, user add|ls|show|rekey|rm
+void add_context_commands(command::Program& program);    ///< context add|ls|use|show|rm
 
 }  // namespace telpher::cli

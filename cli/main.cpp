@@ -12,5 +12,7 @@ int main(int argc, char** argv) {
     telpher::cli::add_check_commands(program);
     telpher::cli::add_bench_command(program);
     telpher::cli::add_completion_command(program);
+    telpher::cli::add_key_commands(program);
+    telpher::cli::add_context_commands(program);
     return program.main(argc, argv);
 }

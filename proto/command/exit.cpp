@@ -18,6 +18,9 @@ int exit_status(Code code) {
         case Code::kUnreachable:
         case Code::kRestarting:
             return kExitUnavailable;
+        case Code::kDenied:
+        case Code::kAuth:
+            return kExitDenied;
         case Code::kConfig:
             return kExitConfig;
         default:
@@ -47,6 +50,8 @@ std::string_view hint(Code code) {
             return "the message may or may not be in the queue";
         case Code::kUnreachable:
             return "is telpherd running? -s URL or TELPHER_SERVER choose another broker";
+        case Code::kDenied:
+            return "who runs the broker grants rights: `telpher user show NAME`";
         case Code::kUsage:
             return "--help shows how";
         default:

@@ -18,6 +18,7 @@ enum Exit : int {
     kExitUsage = 64,        ///< The command line makes no sense.
     kExitUnavailable = 69,  ///< No broker.
     kExitTemporary = 75,    ///< Full, timed out, busy: the same may succeed later.
+    kExitDenied = 77,       ///< The broker does not let this user in, or do this.
     kExitConfig = 78,       ///< A setting is wrong, or the command of `run` cannot be executed.
     kExitSignal = 128,      ///< Plus the number of the signal.
 };

@@ -17,7 +17,9 @@ enum class Format {
 };
 
 struct Globals {
-    std::string server;  ///< Empty: $TELPHER_SERVER, else the library's default.
+    std::string server;    ///< Empty: see client_options().
+    std::string key_file;  ///< The same.
+    std::string context;   ///< Name of a context; empty: see client_options().
     Format output = Format::kTable;
     std::string color = "auto";
     std::optional<Millis> timeout;
@@ -27,7 +29,9 @@ struct Globals {
     bool yes = false;
     bool version = false;
 
-    /// For a Client: server, connect time and, with -v, its events on stderr.
+    /// For a Client: server, key file, connect time and, with -v, its events on stderr. The server is that of --server,
+    /// --context, $TELPHER_SERVER, $TELPHER_CONTEXT, the current context, or the library's default; the key file that
+    /// of --key-file, $TELPHER_KEY_FILE, or the context if that gave the server. Throws Failure if a context is wrong.
     [[nodiscard]] ClientOptions client_options() const;
     /// --timeout, or `otherwise`.
     [[nodiscard]] Millis timeout_or(Millis otherwise) const { return timeout.value_or(otherwise); }

@@ -40,6 +40,8 @@ Json to_json(const QueueStats& queue) {
 }
 
 Json to_json(const BrokerStats& broker) {
+    Json refused = Json::object();
+    for (const auto& [reason, count] : broker.refused) refused[reason] = count;
     return Json{{"version", broker.version},
                 {"data_dir", broker.data_dir},
                 {"boot", broker.boot},
@@ -47,6 +49,7 @@ Json to_json(const BrokerStats& broker) {
                 {"sessions", broker.sessions},
                 {"connections", broker.connections},
                 {"kicked", broker.kicked},
+                {"refused", std::move(refused)},
                 {"queues", broker.queues},
                 {"log_bytes", broker.log_bytes},
                 {"resident_bytes", broker.resident_bytes},

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "proto/base/clock.h"
 #include "proto/base/random.h"
+#include "proto/security/key_file.h"
 #include "proto/session/convert.h"
 #include "proto/session/engine.h"
 #include "proto/session/queue_impl.h"
@@ -28,19 +30,34 @@ std::string server_of(const ClientOptions& options) {
     return server != nullptr && *server != '\0' ? server : kServerDefault;
 }
 
+/// The keys for this endpoint: none where none are used. Throws Failure if the file is wrong.
+std::optional<security::KeyFile> keys_of(const ClientOptions& options, const std::string& endpoint) {
+    std::string path = options.key_file;
+    if (const char* set = std::getenv("TELPHER_KEY_FILE"); path.empty() && set != nullptr) path = set;
+    if (path.empty() || endpoint.starts_with("ipc://")) return std::nullopt;
+    auto keys = security::read_key_file(path);
+    if (!keys) throw Failure(keys.error());
+    if (keys->server_public.empty()) {
+        throw Failure(Error(Code::kConfig, path + " does not say the broker's public key: a section [server] is due"));
+    }
+    return std::move(*keys);
+}
+
 std::shared_ptr<session::Engine> make_engine(ClientOptions options) {
     session::Engine::Config config;
     config.core.endpoint = server_of(options);
     if (!session::legal_endpoint(config.core.endpoint)) {
         throw Failure(Error(Code::kUsage, "server '" + config.core.endpoint + "': tcp://host:port or ipc:///path"));
     }
+    auto keys = keys_of(options, config.core.endpoint);
     config.core.client_name = options.name.empty()
                                   ? std::string(program_invocation_short_name) + "-" + std::to_string(getpid())
                                   : std::move(options.name);
     config.core.log = std::move(options.log);
     config.core.seed = system_entropy();
     config.connect_timeout = options.connect_timeout;
-    return std::make_shared<session::Engine>(std::move(config), session::make_zmq_transports(), system_clock());
+    return std::make_shared<session::Engine>(std::move(config), session::make_zmq_transports(std::move(keys)),
+                                             system_clock());
 }
 
 ClientOptions at(std::string server) {

@@ -91,6 +91,7 @@ BrokerStats from_wire(const v1::StatusIs& status) {
     stats.queues = status.queues();
     stats.connections = status.connections();
     stats.kicked = status.kicked();
+    for (const auto& refused : status.refused()) stats.refused.emplace_back(refused.reason(), refused.count());
     return stats;
 }
 

@@ -15,6 +15,11 @@ using namespace std::chrono_literals;
 /// Longer between two cycles, and this process was stopped: what came meanwhile has not been read yet.
 constexpr Duration kPause = 1s;
 
+/// Handshakes cut short so often and for so long without any success are no accident, nor a broker that is being
+/// restarted or is crowded.
+constexpr int kCutHandshakesMax = 3;
+constexpr Duration kCutHandshakesFor = 1s;
+
 }  // namespace
 
 Core::Core(Config config, std::unique_ptr<TransportFactory> transports)
@@ -56,6 +61,7 @@ bool Core::take_news() {
     while (auto news = transport_->news()) {
         worked = true;
         if (!news->up) {
+            note_handshake(*news);
             break_off(std::move(news->reason));
             return true;
         }
@@ -84,6 +90,17 @@ bool Core::take_frames() {
         if (broken_) return true;
     }
     return true;
+}
+
+/// Nothing tells the wrong server key from a broker that has no time; so it takes a few to say so.
+void Core::note_handshake(const TransportNews& news) {
+    if (connection_.state() == Connection::State::kConnecting) trouble_code_ = news.code;
+    if (!news.maybe_wrong_key || connection_.ever_up()) {
+        cut_handshakes_ = 0;
+        return;
+    }
+    if (cut_handshakes_++ == 0) cut_since_ = now_;
+    if (cut_handshakes_ >= kCutHandshakesMax && now_ - cut_since_ >= kCutHandshakesFor) trouble_code_ = Code::kAuth;
 }
 
 void Core::tick() {
@@ -164,8 +181,11 @@ void Core::drop() {
     links_due_ = Instant::never();
     leave_by_ = Instant::never();
     connection_.lost(now_, std::exchange(retry_after_, Duration{0}));
-    if (!connection_.ever_up() && trouble_code_ == Code::kVersion) {
-        for (const auto id : requests_.all()) give_up(id, unreachable());  // Time will not mend it.
+    refusal_.reset();
+    if (hopeless()) {
+        refusal_ = Error(trouble_code_, config_.endpoint + ": " + trouble_);
+        for (const auto id : requests_.all()) give_up(id, *refusal_);  // Time will not mend it.
+        for (const auto& link : std::vector(links_)) fail_link(link, *refusal_);
     }
     for (const auto& link : std::vector(links_)) {
         const bool open = link->open();
@@ -174,6 +194,11 @@ void Core::drop() {
         for (const auto& part : std::vector(link->parts_)) part->on_disconnected(now_);
         close_if_idle(link);
     }
+}
+
+/// Somebody has to change something before the broker lets us in.
+bool Core::hopeless() const {
+    return trouble_code_ == Code::kAuth || (trouble_code_ == Code::kVersion && !connection_.ever_up());
 }
 
 bool Core::say_bye() {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -119,6 +120,8 @@ private:
     void expire_calls();
     void run_due_parts();
     [[nodiscard]] Error unreachable() const;
+    [[nodiscard]] bool hopeless() const;
+    void note_handshake(const TransportNews& news);
 
     Config config_;
     std::unique_ptr<TransportFactory> transports_;
@@ -137,7 +140,10 @@ private:
     bool broken_ = false;  // drop() at the end of this cycle
     std::string trouble_;  // why there is no connection, for people
     Code trouble_code_ = Code::kUnreachable;
-    Duration retry_after_{0};  // what the broker asked for
+    std::optional<Error> refusal_;  // the broker does not let us in: calls fail at once, until it does
+    int cut_handshakes_ = 0;        // connections in a row that were closed during the handshake
+    Instant cut_since_;             // the first of them
+    Duration retry_after_{0};       // what the broker asked for
 
     std::uint64_t put_bytes_ = 0;  // bodies of PUTs on this connection
     std::uint64_t put_limit_ = 0;

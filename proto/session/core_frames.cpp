@@ -55,6 +55,8 @@ Result<void> Core::on_session(const Frame& frame) {
 Result<void> Core::on_hello_ok(const v1::HelloOk& hello) {
     const auto resumed = connection_.on_hello_ok(hello, now_);
     if (!resumed) return fail(resumed.error());
+    refusal_.reset();
+    cut_handshakes_ = 0;
     put_bytes_ = 0;
     put_limit_ = hello.limits().session_put_bytes();
     if (hello.limits().message_bytes() != 0) message_bytes_max_ = hello.limits().message_bytes();

@@ -151,6 +151,10 @@ Requests::CallId Core::request(PendingRequest request) {
         request.done(fail(*request.link->failure_));
         return 0;
     }
+    if (refusal_) {
+        request.done(fail(*refusal_));
+        return 0;
+    }
     const QueueLink* link = request.link.get();
     if (connection_.ever_up()) request.reach_by = Instant::never();
     calls_due_ = std::min({calls_due_, request.deadline, request.reach_by});
@@ -212,8 +216,7 @@ void Core::expire_calls() {
 }
 
 Error Core::unreachable() const {
-    const Code code = trouble_code_ == Code::kVersion ? Code::kVersion : Code::kUnreachable;
-    return Error(code, config_.endpoint + ": " + trouble_);
+    return refusal_ ? *refusal_ : Error(Code::kUnreachable, config_.endpoint + ": " + trouble_);
 }
 
 }  // namespace telpher::session

@@ -25,8 +25,14 @@ struct Received {
 
 /// What happened to the connection itself.
 struct TransportNews {
-    bool up = false;     ///< The handshake of the transport is done; else the connection is over, or never came to be.
-    std::string reason;  ///< For people, when it is over.
+    bool up = false;  ///< The handshake of the transport is done; else the connection is over, or never came to be.
+    std::string reason{};  ///< For people, when it is over.
+    /// When it is over: kAuth = the other side has said that it does not let us in, or the mechanisms differ: no use to
+    /// try again; kUnreachable = anything else.
+    Code code = Code::kUnreachable;
+    /// When it is over: keys are used, and it was closed in order during the handshake, without a word. That is what
+    /// the wrong server key looks like, and sometimes a broker that goes down just then.
+    bool maybe_wrong_key = false;
 };
 
 class Transport {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "proto/base/bytes.h"
 #include "proto/limits.h"
@@ -44,6 +45,14 @@ bool configure(void* socket) {
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_bytes, sizeof frame_bytes) == 0;
 }
 
+bool set_keys(void* socket, const security::KeyFile& keys) {
+    const auto set_key = [socket](int option, const std::string& key) {
+        return zmq_setsockopt(socket, option, key.c_str(), key.size() + 1) == 0;
+    };
+    return set_key(ZMQ_CURVE_SERVERKEY, keys.server_public) && set_key(ZMQ_CURVE_PUBLICKEY, keys.pair.public_key) &&
+           set_key(ZMQ_CURVE_SECRETKEY, keys.pair.secret_key);
+}
+
 /// A message that closes itself.
 class Message {
 public:
@@ -71,8 +80,12 @@ private:
 
 class ZmqTransport final : public Transport {
 public:
-    ZmqTransport(void* socket, void* monitor)
-        : socket_(socket), monitor_(monitor), message_fd_(get(socket, ZMQ_FD)), news_fd_(get(monitor, ZMQ_FD)) {}
+    ZmqTransport(void* socket, void* monitor, bool has_keys)
+        : socket_(socket),
+          monitor_(monitor),
+          has_keys_(has_keys),
+          message_fd_(get(socket, ZMQ_FD)),
+          news_fd_(get(monitor, ZMQ_FD)) {}
     ~ZmqTransport() override {
         zmq_socket_monitor(socket_, nullptr, 0);
         zmq_close(monitor_);
@@ -143,23 +156,44 @@ private:
         return false;
     }
 
-    static TransportNews translate(std::uint16_t kind, std::uint32_t value) {
+    [[nodiscard]] TransportNews translate(std::uint16_t kind, std::uint32_t value) const {
         switch (kind) {
             case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-                return {true, {}};
+                return {.up = true};
             case ZMQ_EVENT_DISCONNECTED:
-                return {false, "the connection was closed"};
+                return {.reason = "the connection was closed"};
             case ZMQ_EVENT_CLOSED:
-                return {false, "nobody listens there"};
+                return {.reason = "nobody listens there"};
             case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-                return {false, "not allowed in (" + std::to_string(value) + ")"};
+                if (value >= 500) return {.reason = "the broker cannot tell whether it knows this key"};
+                return {.reason = has_keys_ ? "the broker does not know the key of this user"
+                                            : "the broker does not let us in without a key",
+                        .code = Code::kAuth};
+            case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+                // A broker that has no room resets the connection; who does not understand the other closes it.
+                if (value == ECONNRESET) return {.reason = "the broker has no room for another connection"};
+                if (!has_keys_) return {.reason = "the connection was closed during the handshake"};
+                return {.reason =
+                            "the connection was closed during the handshake: is the server's public key in the "
+                            "key file that of this broker?",
+                        .maybe_wrong_key = true};
+            case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+                if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
+                    return {.reason = mismatch(), .code = Code::kAuth};
+                }
+                [[fallthrough]];
             default:
-                return {false, "the other side does not speak this protocol"};
+                return {.reason = "the other side does not speak this protocol"};
         }
+    }
+    [[nodiscard]] std::string mismatch() const {
+        return has_keys_ ? "the broker uses no keys at this address, but there is a key file: leave it out"
+                         : "the broker wants a key at this address: --key-file or TELPHER_KEY_FILE";
     }
 
     void* socket_;
     void* monitor_;
+    bool has_keys_;
     int message_fd_;
     int news_fd_;
     bool drained_ = false;  ///< Was found empty, and nothing was sent since: message_fd_ tells of the next.
@@ -167,7 +201,7 @@ private:
 
 class ZmqTransports final : public TransportFactory {
 public:
-    ZmqTransports() = default;
+    explicit ZmqTransports(std::optional<security::KeyFile> keys) : keys_(std::move(keys)) {}
     ~ZmqTransports() override {
         if (context_ != nullptr) zmq_ctx_term(context_);
     }
@@ -182,7 +216,8 @@ public:
         void* socket = zmq_socket(context_, ZMQ_DEALER);
         if (socket == nullptr) return fail(Code::kIo, "zmq_socket: " + last_error());
         const std::string events = "inproc://monitor-" + std::to_string(++connections_);
-        if (!configure(socket) || zmq_socket_monitor(socket, events.c_str(), kMonitorEvents) != 0) {
+        if (!configure(socket) || (keys_ && !set_keys(socket, *keys_)) ||
+            zmq_socket_monitor(socket, events.c_str(), kMonitorEvents) != 0) {
             const std::string error = last_error();
             zmq_close(socket);
             return fail(Code::kIo, "socket options: " + error);
@@ -199,17 +234,20 @@ public:
             zmq_close(socket);
             return fail(Code::kUsage, endpoint + ": " + error);
         }
-        return std::make_unique<ZmqTransport>(socket, monitor);
+        return std::make_unique<ZmqTransport>(socket, monitor, keys_.has_value());
     }
 
 private:
+    const std::optional<security::KeyFile> keys_;
     void* context_ = nullptr;
     std::uint64_t connections_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<TransportFactory> make_zmq_transports() { return std::make_unique<ZmqTransports>(); }
+std::unique_ptr<TransportFactory> make_zmq_transports(std::optional<security::KeyFile> keys) {
+    return std::make_unique<ZmqTransports>(std::move(keys));
+}
 
 bool legal_endpoint(const std::string& endpoint) {
     if (endpoint.starts_with("ipc:///")) return endpoint.size() > std::strlen("ipc:///");

@@ -5,13 +5,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "proto/security/key_file.h"
 #include "proto/session/transport.h"
 
 namespace telpher::session {
 
-/// The factory, and the ZeroMQ context, must outlive the transports made of it.
-std::unique_ptr<TransportFactory> make_zmq_transports();
+/// The factory, and the ZeroMQ context, must outlive the transports made of it. With `keys` connections speak CURVE:
+/// encrypted, both sides known to each other; without, the NULL mechanism.
+std::unique_ptr<TransportFactory> make_zmq_transports(std::optional<security::KeyFile> keys = std::nullopt);
 
 /// True if `endpoint` is "tcp://host:port" or "ipc:///absolute/path".
 bool legal_endpoint(const std::string& endpoint);

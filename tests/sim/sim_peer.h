@@ -14,7 +14,8 @@ namespace telpher::sim {
 class SimPeer {
 public:
     /// Connects; says nothing yet.
-    explicit SimPeer(SimBroker& broker) : broker_(broker), peer_(broker.transport().connect()) {}
+    explicit SimPeer(SimBroker& broker, std::string user = {})
+        : broker_(broker), user_(std::move(user)), peer_(broker.transport().connect(user_)) {}
 
     /// Sends a frame; sets its epoch if it has one that is 0.
     template <class Message>
@@ -51,7 +52,7 @@ public:
     void lose() { broker_.transport().lose(peer_); }
     /// Another connection for the same client.
     void reconnect() {
-        peer_ = broker_.transport().connect();
+        peer_ = broker_.transport().connect(user_);
         inbox_.clear();
     }
     [[nodiscard]] PeerId peer() const { return peer_; }
@@ -78,6 +79,7 @@ private:
     void read();
 
     SimBroker& broker_;
+    std::string user_;  ///< As whom the transport knows it.
     PeerId peer_;
     std::vector<Frame> inbox_;
     std::uint32_t epoch_ = 0;

@@ -9,11 +9,16 @@ namespace telpher::sim {
 using broker::Incoming;
 using broker::Sent;
 
-PeerId SimTransport::connect() {
+PeerId SimTransport::connect(std::string user) {
     const PeerId peer = next_;
     next_ += 1;
-    peers_.emplace(peer, Connection());
+    peers_[peer].user = std::move(user);
     return peer;
+}
+
+std::string SimTransport::user(PeerId peer) const {
+    const auto found = peers_.find(peer);
+    return found == peers_.end() ? std::string() : found->second.user;
 }
 
 void SimTransport::to_broker(PeerId peer, v1::Op op, const google::protobuf::MessageLite& message, const Slice& body) {

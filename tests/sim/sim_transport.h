@@ -39,7 +39,7 @@ public:
     explicit SimTransport(std::uint64_t seed) : random_(seed) {}
 
     // --- the clients' end ---
-    PeerId connect();
+    PeerId connect(std::string user = {});
     /// The connection is there, or something it brought is still to be read.
     [[nodiscard]] bool open(PeerId peer) const { return peers_.contains(peer); }
     void to_broker(PeerId peer, v1::Op op, const google::protobuf::MessageLite& message, const Slice& body = {});
@@ -58,6 +58,7 @@ public:
     // --- the broker's end ---
     bool receive(broker::Incoming& into) override;
     broker::Sent send(PeerId peer, std::string_view header, std::span<const Slice> bodies) override;
+    [[nodiscard]] std::string user(PeerId peer) const override;
     void welcome(PeerId) override {}
     void kick(PeerId peer) override;
     bool next_gone(PeerId& peer) override;
@@ -70,6 +71,7 @@ private:
         std::deque<broker::Incoming> up;
         std::deque<Frame> down;
         bool kicked = false;
+        std::string user{};
     };
 
     Random random_;

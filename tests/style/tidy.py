@@ -39,7 +39,7 @@ FORBIDDEN_SYSTEM = {
     "broker/queue": ((ZEROMQ, "ZeroMQ"), (FILES_OR_SOCKETS, "files or sockets")),
 }
 # Who may use a mutex in broker/: what hands work between threads. The shard itself shares nothing.
-MUTEX_USERS = re.compile(r"(shard_thread|commit|daemon|admin)[a-z_]*\.(h|cpp)$")
+MUTEX_USERS = re.compile(r"(shard_thread|commit|daemon|admin|user_book)[a-z_]*\.(h|cpp)$")
 BINARY_ALLOWED = (".png",)
 GENERATED = re.compile(r"(\.pb\.(h|cc)|\.(o|a|so|d|gch|pyc|class|exe))$|(^|/)(build|__pycache__|CMakeFiles)/")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)')

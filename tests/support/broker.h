@@ -16,7 +16,7 @@ namespace telpher::test {
 
 struct BrokerOptions {
     std::vector<std::string> args;  ///< Added to --data-dir and --listen.
-    std::optional<ProcessOptions::Descriptors> descriptors;
+    std::optional<ProcessOptions::Descriptors> descriptors = {};
     std::map<std::string, std::string> env = {};  ///< Added to the test's own.
     std::filesystem::path data_dir = {};          ///< Empty: in the test's own folder.
 };

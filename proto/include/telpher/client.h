@@ -76,6 +76,7 @@ struct BrokerStats {
                   committed_lsn = 0;
     std::uint32_t sessions = 0, queues = 0;
     std::uint64_t connections = 0, kicked = 0;
+    std::vector<std::pair<std::string, std::uint64_t>> refused{};  ///< By reason: "unknown_key", "denied", ...
 };
 
 /// What made a message a dead letter.

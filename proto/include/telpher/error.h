@@ -41,6 +41,7 @@ enum class Code : std::uint32_t {
     kUnsupported = 25,    ///< An op, column or feature this broker does not know.
     kLimit = 26,          ///< A count limit is reached (queues, handles, consumers, joiners, connections).
     kBusy = 27,           ///< The queue cannot be changed or removed as it is (say: it is not empty).
+    kDenied = 28,         ///< The user has no right to do this to this queue.
     // The session. Fatal ones end it.
     kProtocol = 40,         ///< A frame breaks the protocol (fatal).
     kVersion = 41,          ///< No protocol version in common (fatal).
@@ -50,6 +51,7 @@ enum class Code : std::uint32_t {
     kChecksum = 45,         ///< A batch does not match its checksum (fatal).
     kRestarting = 46,       ///< The broker is shutting down; reconnect later.
     kTooManySessions = 47,  ///< The connection or session cap is reached (fatal).
+    kAuth = 48,             ///< The broker does not let this key in, or one side wants keys and the other not (fatal).
     // The machine.
     kStorage = 60,       ///< The log failed: the shard has stopped for good.
     kCorrupt = 61,       ///< Confirmed data is damaged; nothing was truncated.

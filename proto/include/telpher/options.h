@@ -47,6 +47,9 @@ struct ClientOptions {
     /// Broker endpoint: "tcp://host:port" or "ipc:///path". Empty: $TELPHER_SERVER, else
     /// ipc:///run/telpher/telpher.sock.
     std::string server{};
+    /// Key file of the user, which names the broker's public key too; for brokers that use keys on tcp (not needed on
+    /// ipc). Empty: $TELPHER_KEY_FILE, else none.
+    std::string key_file{};
     std::string name{};              ///< For people (shown by `telpher status`); default: program name and pid.
     Millis connect_timeout{10'000};  ///< How long calls wait for a broker before kUnreachable, when never connected.
     /// Called with one line per event (connected, lost, ...) from the engine thread; must not block. Empty: silent.

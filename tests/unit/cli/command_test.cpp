@@ -19,6 +19,8 @@ TEST(Exit, StatusTellsAScriptWhatToDo) {
     EXPECT_EQ(exit_status(Code::kFull), 75);
     EXPECT_EQ(exit_status(Code::kTimeout), 75);
     EXPECT_EQ(exit_status(Code::kBusy), 75);
+    EXPECT_EQ(exit_status(Code::kDenied), 77);
+    EXPECT_EQ(exit_status(Code::kAuth), 77);
     EXPECT_EQ(exit_status(Code::kConfig), 78);
     EXPECT_EQ(exit_status(Code::kNotFound), 1);
     EXPECT_EQ(exit_status(Code::kLost), 1);

@@ -214,7 +214,7 @@ TEST(Docs, FieldsAreThoseOfTheProtobuf) {
 
 TEST(Docs, LinksLeadSomewhere) {
     const std::regex link(R"(\]\(([^)#:]+)(#[^)]*)?\))");
-    for (const char* name : {"README", "session", "put", "get", "ops", "batch", "errors", "limits"}) {
+    for (const char* name : {"README", "session", "put", "get", "ops", "batch", "errors", "limits", "rights"}) {
         const std::string page = read_file(std::string("docs/protocol/") + name + ".md");
         for (std::sregex_iterator it(page.begin(), page.end(), link), end; it != end; ++it) {
             EXPECT_TRUE(std::ifstream(TELPHER_SOURCE_DIR "/docs/protocol/" + it->str(1))) << name << ": " << it->str(1);

@@ -449,6 +449,50 @@ TEST_F(CoreTest, AnotherVersionFailsCallsAtOnce) {
     EXPECT_TRUE(ended_[0].starts_with(info(Code::kVersion).name));
 }
 
+TEST_F(CoreTest, AKeyThatIsRefusedFailsCallsAtOnceAndEachTime) {
+    call(v1::OP_SEAL);
+    net_.refuse({.reason = "unknown key", .code = Code::kAuth});
+    work();
+    ASSERT_EQ(ended_.size(), 1U);
+    EXPECT_TRUE(ended_[0].starts_with(info(Code::kAuth).name));
+    call(v1::OP_SEAL);
+    ASSERT_EQ(ended_.size(), 2U) << "without another try";
+    EXPECT_TRUE(ended_[1].starts_with(info(Code::kAuth).name));
+    work(11s);
+    greet(hello_ok());
+    call(v1::OP_SEAL);
+    EXPECT_EQ(ended_.size(), 2U) << "it lets us in now";
+}
+
+TEST_F(CoreTest, ARemovedUserIsToldEvenLater) {
+    greet(hello_ok());
+    call(v1::OP_SEAL);
+    answer_error(0, Code::kAuth);
+    ASSERT_EQ(ended_.size(), 1U);
+    EXPECT_TRUE(ended_[0].starts_with(info(Code::kAuth).name));
+}
+
+TEST_F(CoreTest, HandshakesCutShortOnceInAWhileAreNoRefusal) {
+    call(v1::OP_SEAL);
+    for (int i = 0; i < 2; ++i) {
+        net_.refuse({.reason = "closed", .maybe_wrong_key = true});
+        work();
+        work(11s);
+    }
+    EXPECT_TRUE(ended_.empty() || !ended_[0].starts_with(info(Code::kAuth).name));
+}
+
+TEST_F(CoreTest, HandshakesCutShortAgainAndAgainAre) {
+    call(v1::OP_SEAL);
+    for (int i = 0; i < 40 && ended_.empty(); ++i) {
+        net_.refuse({.reason = "closed: is it the right key?", .maybe_wrong_key = true});
+        work();
+        for (int ms = 0; ms < 20 && core_.transport() == nullptr && ended_.empty(); ++ms) work(100ms);
+    }
+    ASSERT_EQ(ended_.size(), 1U);
+    EXPECT_TRUE(ended_[0].starts_with(info(Code::kAuth).name)) << ended_[0];
+}
+
 TEST_F(CoreTest, AStaleSessionReconnects) {
     greet(hello_ok());
     answer_error(0, Code::kStaleSession);

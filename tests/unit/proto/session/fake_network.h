@@ -52,8 +52,9 @@ public:
         return link_->changed.wait_for(lock, kPatience, [&] { return link_->connections >= count; });
     }
 
-    void up() { tell({true, {}}); }
-    void down(std::string reason) { tell({false, std::move(reason)}); }
+    void up() { tell({.up = true}); }
+    void down(std::string reason) { tell({.reason = std::move(reason)}); }
+    void refuse(TransportNews news) { tell(std::move(news)); }
     void send(v1::Op op, const google::protobuf::MessageLite& message, std::vector<Slice> bodies = {}) {
         send_raw(frame::encode(op, message), std::move(bodies));
     }
