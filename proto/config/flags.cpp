@@ -8,6 +8,8 @@ namespace telpher::config {
 namespace {
 
 Result<Value> parse_flag(const Setting& setting, const std::string& text) {
+    // A key file that is absent or not secret is no misuse of the flag: resolve() says so.
+    if (setting.kind == Kind::kSecretFile) return Value(text);
     if (!setting.flag_in_ms) return parse_text(setting, text, setting.flag);
     const auto ms = parse_count(text, setting.min, setting.max);
     if (!ms) return fail(Code::kConfig, setting.flag + ": " + ms.error().detail());

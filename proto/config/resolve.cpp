@@ -60,6 +60,24 @@ void Resolved::complain(const Settings& settings, std::initializer_list<std::str
     problems.push_back({std::move(place), std::move(text)});
 }
 
+namespace {
+
+/// Flags were read before there were problems to collect.
+void check_secret_flags(const Settings& settings, Layer& layer, Problems& problems) {
+    for (auto& [index, given] : layer) {
+        const Setting& setting = settings[index];
+        if (setting.kind != Kind::kSecretFile || given.origin.kind != Origin::Kind::kFlag) continue;
+        auto checked = check_range(setting, given.value, setting.path);
+        if (checked) {
+            given.value = std::move(*checked);
+        } else {
+            problems.push_back({given.origin.place(), checked.error().detail(), setting.path});
+        }
+    }
+}
+
+}  // namespace
+
 Resolved resolve(const Settings& settings, const Sources& sources) {
     Resolved resolved;
     Layer layer;
@@ -74,6 +92,7 @@ Resolved resolve(const Settings& settings, const Sources& sources) {
     read_environment(settings, sources.variables, variables, resolved.problems);
     merge(layer, std::move(variables));
     merge(layer, Layer(sources.flags));
+    check_secret_flags(settings, layer, resolved.problems);
     for (std::size_t index = 0; index < settings.size(); ++index) {
         const auto found = layer.find(index);
         resolved.values.push_back(found == layer.end() ? Given{settings[index].fallback, {}} : found->second);

@@ -1,5 +1,6 @@
 // The shard's thread as the admin port sees it: it answers, and one that hangs is found out and holds up nobody.
 #include "broker/shard_thread.h"
+#include "broker/user_book.h"
 
 #include <gtest/gtest.h>
 #include <zmq.h>
@@ -38,7 +39,8 @@ TEST(ShardThread, OneThatHangsIsFoundOutAndHoldsUpNobody) {
     void* context = zmq_ctx_new();
     HangingClock clock;
     {
-        ShardThread shard(context, log::posix_file_system(), clock, [] {});
+        const UserBook users;
+        ShardThread shard(context, log::posix_file_system(), clock, users, [] {});
         EXPECT_FALSE(shard.health().replayed);
         EXPECT_EQ(shard.sample({}, 1s).error().code(), Code::kBusy) << "it does not run yet";
         ShardThread::Settings settings;
