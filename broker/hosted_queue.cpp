@@ -3,12 +3,31 @@
 #include <algorithm>
 
 #include "broker/queue_options.h"
+#include "proto/base/check.h"
 
 namespace telpher::broker {
+
+void Producer::begin_named(std::string called, Sequence first) {
+    name = std::move(called);
+    stored_below = first;
+    window.skip_to(first);
+    window.known_below(first);
+    committed_below = first;
+    confirm_from = first;
+}
 
 void HostedQueue::set_open(Producer& producer, bool open) {
     if (std::exchange(producer.open, open) == open) return;
     open ? ++open_producers : --open_producers;
+}
+
+void HostedQueue::forget(ProducerId producer) {
+    const auto found = producers.find(producer);
+    if (found == producers.end()) return;
+    TELPHER_CHECK(found->second.line.empty());
+    set_open(found->second, false);
+    if (!found->second.name.empty()) producer_names.erase(found->second.name);
+    producers.erase(found);
 }
 
 queue::DeathNote HostedQueue::note(queue::Death death) const {

@@ -31,6 +31,10 @@ struct Producer {
     PeerId peer;        ///< The connection it was opened on: puts of an older one are not its own.
     HandleId handle;
     bool open = false;          ///< Counts as a producer of the queue.
+    std::string name;           ///< Empty: it has none.
+    bool fenced = false;        ///< Another one has its name now.
+    bool broken = false;        ///< It has a name and something of it was refused: nothing more is stored.
+    Sequence stored_below;      ///< With a name: everything below is stored, by it or by whoever had the name before.
     bool known = false;         ///< Its opening is in the log (or it has stored something): holes are legal.
     std::deque<TicketId> line;  ///< Its tickets, oldest first; only the first is in the queue's line.
     Sequence committed_below;   ///< Verdicts below may be told.
@@ -39,6 +43,9 @@ struct Producer {
     bool confirm_due = false;   ///< Named in the queue's list of producers to tell.
     WallTime last_put;
     Instant orphan_until = Instant::never();  ///< Open, but without a session: closed then.
+
+    /// Gives it a name; what is below `first` was stored under that name before.
+    void begin_named(std::string called, Sequence first);
 };
 
 /// What was granted and must not leave yet: its body is on its way from the log, or a record is not safe.
@@ -85,8 +92,9 @@ struct HostedQueue {
     std::uint64_t lost_lately = 0;      ///< Lost since it was made or reopened: then joins of this generation do too.
 
     std::map<ProducerId, Producer> producers;
-    std::uint32_t open_producers = 0;  ///< Of them.
-    Instant expire_at;                 ///< The next look for those that nobody uses any more.
+    std::map<std::string, ProducerId, std::less<>> producer_names;  ///< Who has which; each is in `producers`.
+    std::uint32_t open_producers = 0;                               ///< Of them.
+    Instant expire_at;  ///< The next look for those that nobody uses any more.
     std::vector<ProducerId> confirm_due;
     std::set<std::pair<SessionId, HandleId>> openers;  ///< Handles of it on living connections.
     std::vector<std::uint32_t> subscriptions;
@@ -128,6 +136,8 @@ struct HostedQueue {
     /// Ready, leased and delayed.
     [[nodiscard]] std::uint64_t unfinished() const { return queue.ready() + queue.leased() + queue.delayed(); }
     void set_open(Producer& producer, bool open);
+    /// Takes a producer, which has nothing waiting, and its name out of the tables.
+    void forget(ProducerId producer);
     /// What is remembered of a death. Its reason stays out of memory (the log has it) while kReasonsKeptBytes of
     /// reasons are there.
     [[nodiscard]] queue::DeathNote note(queue::Death death) const;

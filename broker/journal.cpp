@@ -131,6 +131,17 @@ void Journal::producer_changed(QueueId queue, ProducerId producer, log::v1::Prod
     append(log::Kind::kProducer, queue, meta);
 }
 
+void Journal::producer_named(QueueId queue, ProducerId producer, const std::string& name, Sequence first,
+                             WallTime now) {
+    log::v1::ProducerMeta meta;
+    meta.set_change(log::v1::ProducerMeta::CHANGE_OPENED);
+    meta.set_producer(producer.value());
+    meta.set_wall_ms(static_cast<std::uint64_t>(now.ms));
+    meta.set_name(name);
+    meta.set_first_sequence(first.value());
+    append(log::Kind::kProducer, queue, meta);
+}
+
 void Journal::marks(const log::v1::MarkMeta& marks) { append(log::Kind::kMark, QueueId(), marks); }
 
 void Journal::boot(std::uint64_t boot, WallTime now) {

@@ -41,6 +41,7 @@ public:
     void died(QueueId queue, std::span<const queue::Died> died, const queue::Death& death, bool nacked);
     void queue_changed(QueueId queue, const log::v1::QueueMeta& change);
     void producer_changed(QueueId queue, ProducerId producer, log::v1::ProducerMeta::Change change, WallTime now);
+    void producer_named(QueueId queue, ProducerId producer, const std::string& name, Sequence first, WallTime now);
     void marks(const log::v1::MarkMeta& marks);
     void boot(std::uint64_t boot, WallTime now);
     void end();

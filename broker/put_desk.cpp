@@ -39,7 +39,9 @@ Result<void> PutDesk::put(Session& session, const v1::Put& header, const Slice& 
     Producer* producer = queue == nullptr ? nullptr : producer_of(session, *queue, id);
     if (producer == nullptr || !producer->open || (!producer->known && first.value() > 0)) {
         settle_account(session.id, session.peer, handle->first, body.size());
-        refuse_put(session, handle->first, view->header(), queue == nullptr ? Code::kNotFound : Code::kUnknownProducer);
+        const bool fenced = producer != nullptr && producer->fenced;
+        const Code why = fenced ? Code::kFenced : Code::kUnknownProducer;
+        refuse_put(session, handle->first, view->header(), queue == nullptr ? Code::kNotFound : why);
         return {};
     }
     producer->window.known_below(Sequence(header.known_below()));
@@ -108,6 +110,7 @@ TicketId PutDesk::take_part(HostedQueue& queue, Producer& producer, const Sessio
     if (gets_.holds(session, queue, under, header.under_delivery())) ticket.under = queue::Range{under, 1};
     if (core_.disk_full && queue.durable()) ticket.refusal = Code::kDiskFull;
     if (queue.seal_asked && !ticket.under) ticket.refusal = Code::kSealed;
+    if (ticket.refusal == Code::kOk && leaves_hole(producer, part.first)) ticket.refusal = Code::kCancelled;
     ticket.since = core_.now;
     ticket.arrived = core_.now;
     producer.window.waiting(part.first, part.count);
@@ -140,6 +143,7 @@ void PutDesk::place_first(HostedQueue& queue, Producer& producer) {
             finish_first(queue, producer);
             continue;
         }
+        if (producer.broken && ticket.refusal == Code::kOk) ticket.refusal = Code::kCancelled;
         std::uint32_t count = 0;
         for (const Run& run : ticket.runs) count += run.cancelled ? 0 : run.count;
         const bool sealed = ticket.refusal == Code::kOk && queue.queue.offer({ticket.id, count, ticket.bytes,
@@ -266,7 +270,12 @@ void PutDesk::store_run(HostedQueue& queue, const Ticket& ticket, std::uint32_t 
 
 void PutDesk::decide(HostedQueue& queue, Producer& producer, const queue::SequenceVerdict& verdict) {
     producer.window.decided(verdict);
-    producer.known = producer.known || verdict.code == Code::kOk;
+    if (verdict.code == Code::kOk) {
+        producer.known = true;
+        producer.stored_below = verdict.first + verdict.count;
+    } else if (!producer.name.empty()) {
+        producer.broken = true;
+    }
     tell_below(queue, producer, verdict.first + verdict.count);
 }
 

@@ -81,6 +81,17 @@ private:
         [[nodiscard]] Sequence end() const { return runs.back().first + runs.back().count; }
     };
 
+    // Producers that have a name: put_desk_names.cpp.
+    [[nodiscard]] Result<ProducerId> producer_to_open(const Session& session, const HostedQueue& queue,
+                                                      const v1::OpenProducer& request);
+    [[nodiscard]] Result<void> check_opener(const Session& session, const HostedQueue& queue,
+                                            const v1::OpenProducer& request) const;
+    void give_name(HostedQueue& queue, Producer& producer, const std::string& name);
+    void fence(HostedQueue& queue, Producer& producer);
+    [[nodiscard]] bool is_idle(const Producer& producer) const;
+    void forget_idle(HostedQueue& queue, const Producer& producer);
+    [[nodiscard]] static bool leaves_hole(const Producer& producer, Sequence first);
+
     void refuse_put(const Session& session, HandleId handle, const batch::Header& header, Code code);
     Producer* producer_of(const Session& session, HostedQueue& queue, ProducerId id);
     TicketId take_part(HostedQueue& queue, Producer& producer, const Session& session, const batch::View& view,

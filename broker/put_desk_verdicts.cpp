@@ -20,21 +20,13 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
     if (!handle->second.rights.any_of(RightSet::kPut)) {
         return core_.deny(session, request.req(), "OPEN_PRODUCER", queue->name);
     }
-    ProducerId id(request.producer());
-    if (queue->producers.size() >= limits::kProducersMax && !queue->producers.contains(id)) {
-        return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "producers of one queue"));
-    }
-    if (id >= ProducerId(boot_ << 32 | next_producer_))  // never given: it would be another's one day
-        return core_.refuse(session.peer, request.req(), Error(Code::kUnknownProducer));
-    if (id.value() == 0) id = ProducerId(boot_ << 32 | next_producer_++);
-    Producer& producer = queue->producers[id];
-    const Session* owner = core_.sessions.find(producer.session);
-    if (owner != nullptr && owner->id != session.id && owner->connected) {
-        return core_.refuse(session.peer, request.req(), Error(Code::kBusy, "another session has this producer"));
-    }
-    producer.id = id;
+    const auto id = producer_to_open(session, *queue, request);
+    if (!id) return core_.refuse(session.peer, request.req(), id.error());
+    Producer& producer = queue->producers[*id];
+    producer.id = *id;
     if (request.producer() == 0) producer.known = true;  // told only once its opening is committed
-    if (producer.session != session.id) session.producers.emplace_back(queue->id, id);
+    if (request.producer() == 0 && !request.name().empty()) give_name(*queue, producer, request.name());
+    if (producer.session != session.id) session.producers.emplace_back(queue->id, *id);
     producer.session = session.id;
     producer.peer = session.peer;
     producer.handle = handle->first;
@@ -51,13 +43,15 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
     if (!producer.open) {
         queue->set_open(producer, true);
         // One that is not known must not be so after a restart either: it may have stored what it would send again.
-        if (producer.known) {
-            core_.journal.producer_changed(queue->id, id, log::v1::ProducerMeta::CHANGE_OPENED, core_.wall);
+        if (request.producer() == 0 && !producer.name.empty()) {
+            core_.journal.producer_named(queue->id, *id, producer.name, producer.stored_below, core_.wall);
+        } else if (producer.known) {
+            core_.journal.producer_changed(queue->id, *id, log::v1::ProducerMeta::CHANGE_OPENED, core_.wall);
         }
     }
     v1::ProducerOpened opened;
     opened.set_req(request.req());
-    opened.set_producer(id.value());
+    opened.set_producer(id->value());
     opened.set_next_sequence(producer.window.decided_below().value());
     core_.gate.add(queue::Durability::kFsync, core_.journal.last(),
                    [this, opened, of = session.id, peer = session.peer] {
@@ -156,14 +150,17 @@ void PutDesk::cancel(Session& session, const v1::Cancel& request) {
     told.set_producer(request.producer());
     told.set_decided_below(std::min(producer->committed_below, producer->confirm_from).value());
     std::uint64_t told_end = 0;
+    // What has a name leaves no holes: what follows on the cancelled will not be stored either.
+    const Sequence line_end = producer->name.empty() ? end : std::max(end, producer->window.next());
     const std::vector<TicketId> line(producer->line.begin(), producer->line.end());
-    for (const TicketId id : line) cancel_in(*queue, tickets_.at(id), first, end, told, told_end);
+    for (const TicketId id : line) cancel_in(*queue, tickets_.at(id), first, line_end, told, told_end);
     const Sequence seen = producer->window.next();
     if (end > seen) {  // never came: it will not come any more, the client says
         const Sequence from = std::max(first, seen);
         frame::add_run(*told.mutable_refused(), told_end,
                        {from.value(), end - from, static_cast<std::uint64_t>(Code::kCancelled)});
         producer->window.skip_to(end);
+        if (!producer->name.empty()) producer->broken = true;
         producer->skipped = true;
         tell_skipped(*queue, *producer);
     }
@@ -272,15 +269,14 @@ void PutDesk::expire(HostedQueue& queue) {
     if (core_.now < queue.expire_at) return;
     // So that many producers cost little: a look at each takes well below a microsecond.
     queue.expire_at = core_.now + std::chrono::microseconds(50) * queue.producers.size();
-    constexpr auto kIdleMs = std::chrono::duration_cast<std::chrono::milliseconds>(limits::kProducerIdle).count();
     for (auto at = queue.producers.begin(); at != queue.producers.end();) {
         Producer& producer = at->second;
         if (producer.open && producer.session == SessionId() && producer.orphan_until <= core_.now) {
             core_.journal.reserve(0);
             close(queue, producer);
         }
-        const bool idle = !producer.open && producer.line.empty() && producer.last_put.ms + kIdleMs < core_.wall.ms;
-        at = idle ? queue.producers.erase(at) : std::next(at);
+        ++at;
+        if (is_idle(producer)) forget_idle(queue, producer);
     }
 }
 

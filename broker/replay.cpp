@@ -148,6 +148,12 @@ Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {
             producer.window.restore(Sequence(range.first_sequence()), range.count(), Offset(range.first_offset()));
         }
         producer.window.skip_to(Sequence(row.next_sequence()));
+        if (row.name().empty()) continue;
+        producer.name = row.name();
+        producer.stored_below = Sequence(row.stored_below());
+        producer.window.known_below(
+            Sequence(row.accepted().empty() ? row.stored_below() : row.accepted(0).first_sequence()));
+        queue->producer_names[row.name()] = producer.id;
     }
     return {};
 }
@@ -168,6 +174,7 @@ Result<void> Replay::batch(HostedQueue& queue, const log::v1::BatchMeta& meta, c
     producer.known = true;
     producer.last_put = std::max(producer.last_put, view->header().put_time);
     producer.window.restore(view->header().first, view->count(), range.first);
+    producer.stored_below = view->header().first + view->count();
     return {};
 }
 
@@ -260,6 +267,14 @@ Result<void> Replay::change(QueueId id, const log::v1::QueueMeta& meta) {
 }
 
 void Replay::producer(HostedQueue& queue, const log::v1::ProducerMeta& meta) {
+    if (meta.change() == log::v1::ProducerMeta::CHANGE_EXPIRED) return queue.forget(ProducerId(meta.producer()));
+    if (!meta.name().empty()) {
+        if (const auto had = queue.producer_names.find(meta.name()); had != queue.producer_names.end()) {
+            queue.forget(ProducerId(had->second));
+        }
+        queue.producer_names[meta.name()] = ProducerId(meta.producer());
+        queue.producers[ProducerId(meta.producer())].begin_named(meta.name(), Sequence(meta.first_sequence()));
+    }
     Producer& producer = queue.producers[ProducerId(meta.producer())];
     producer.id = ProducerId(meta.producer());
     producer.known = true;
@@ -303,6 +318,8 @@ void Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
             // Message ids of a memory queue are not in the log: each start begins far above all earlier ones.
             queue->memory_lost = memory_unfinished_[queue->id];
             queue->queue.restore_empty(Offset((boot_ + 1) << 32));
+            // What was stored under a name is gone with the rest: it counts from 0 again.
+            while (!queue->producer_names.empty()) queue->forget(queue->producer_names.begin()->second);
         }
         queue->seal_asked = queue->queue.sealed();
         queue->mark_logged = queue->mark_base = queue->queue.delivered_mark();
@@ -310,6 +327,7 @@ void Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
         for (auto& [id, producer] : queue->producers) {
             producer.committed_below = producer.window.decided_below();
             producer.confirm_from = producer.committed_below;
+            producer.broken = !producer.name.empty() && producer.window.next() > producer.stored_below;
             if (producer.open) producer.orphan_until = orphans_until;
         }
     }

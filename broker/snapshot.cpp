@@ -30,6 +30,10 @@ std::size_t write_producer(const Producer& producer, log::v1::ProducerState& out
     out.set_open(producer.open);
     out.set_next_sequence(producer.window.decided_below().value());
     out.set_last_put_wall_ms(static_cast<std::uint64_t>(producer.last_put.ms));
+    if (!producer.name.empty()) {
+        out.set_name(producer.name);
+        out.set_stored_below(producer.stored_below.value());
+    }
     const auto stored = producer.window.stored();
     for (const queue::SequenceVerdict& run : stored) {
         log::v1::AcceptedRange* range = out.add_accepted();
@@ -37,7 +41,7 @@ std::size_t write_producer(const Producer& producer, log::v1::ProducerState& out
         range->set_count(run.count);
         range->set_first_offset(run.offset.value());
     }
-    return kProducerBytes + stored.size() * kRangeBytes;
+    return kProducerBytes + producer.name.size() + stored.size() * kRangeBytes;
 }
 
 class Writer {
@@ -61,7 +65,7 @@ public:
         }
         bytes_ += 128 + queue.name.size();
         for (const auto& [id, producer] : queue.producers) {
-            if (!producer.known) continue;  // forgotten once, it must stay so
+            if (!producer.known || producer.fenced) continue;  // forgotten once, it must stay so
             bytes_ += write_producer(producer, *state->add_producers());
             if (bytes_ < kRecordBytes) continue;
             state->set_more(true);

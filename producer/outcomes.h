@@ -24,6 +24,8 @@ class Outcomes {
 public:
     explicit Outcomes(std::size_t runs_max) : runs_max_(runs_max) {}
 
+    /// Before anything else: there is nothing below `sequence`.
+    void begin_at(std::uint64_t sequence) { decided_below_ = sequence; }
     /// Notes a run. Sequences that have their outcome already keep it; the others are appended to `fresh`, in runs.
     void add(const Confirmed& run, std::vector<Confirmed>& fresh);
     /// Whatever has no outcome below `below` gets `code`.

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "producer/feed_command.h"
 #include "producer/open_queue.h"
 #include "producer/put_source.h"
 #include "producer/put_stream.h"
@@ -32,6 +33,7 @@ Result<PutOptions> put_options(const PutFlags& flags, const Globals& globals) {
 
 Result<OpenFlags> open_flags(const PutFlags& flags) {
     OpenFlags open;
+    open.options.producer_name = flags.name;
     open.wait = flags.wait_queue;
     open.create = flags.create.has_value();
     if (open.wait && open.create)
@@ -40,6 +42,7 @@ Result<OpenFlags> open_flags(const PutFlags& flags) {
     auto options = command::parse_queue_options(*flags.create);
     if (!options) return fail(Code::kUsage, "--create: " + options.error().detail());
     open.options = *options;
+    open.options.producer_name = flags.name;
     return open;
 }
 
@@ -52,6 +55,9 @@ public:
 
     int run(PutOptions options) {
         options.stop = signals_.token();
+        if (!flags_.name.empty()) {
+            if (const auto there = pass_stored(options); !there) return fails(there.error());
+        }
         const int status = source_.is_single() ? put_one(options) : put_many(options);
         if (status != command::kExitOk || !flags_.seal) return status;
         if (signals_.signal() != 0) return flags_.daemon ? status : signals_.exit_status(command::kExitFailed);
@@ -60,8 +66,20 @@ public:
     }
 
 private:
+    /// What was put under this name before is read and left out.
+    Result<void> pass_stored(PutOptions& options) {
+        const auto stored = queue_.next_sequence(globals_.timeout_or(command::kAnswerTimeout));
+        if (!stored) return fail(stored.error());
+        for (std::uint64_t i = 0; i < *stored; ++i) {
+            const auto record = source_.next(options);
+            if (!record) return record.error().code() == Code::kEnd ? Result<void>() : fail(record.error());
+        }
+        return {};
+    }
+
     int put_one(PutOptions& options) {
         const auto body = source_.next(options);
+        if (!body && body.error().code() == Code::kEnd) return command::kExitOk;  // passed: it is stored
         if (!body) return fails(body.error());
         const auto id = queue_.put(*body, options);
         if (!id) return fails(id.error());
@@ -152,6 +170,13 @@ void add_put_flags(CLI::App& app, PutFlags& flags) {
     app.add_option("--create", flags.create, "Make the queue if it is absent: maxsize=50,on-full=reject,...")
         ->type_name("[OPTIONS]");
     app.add_flag("--wait-queue", flags.wait_queue, "Wait until somebody makes the queue");
+    app.add_option("--follow", flags.follow, "Records of a file that grows and is rotated, or files of a folder")
+        ->type_name("PATH");
+    app.add_option("--pull", flags.pull, "Messages of a ZeroMQ PULL socket")->type_name("ENDPOINT");
+    app.add_option("--sub", flags.sub, "Messages of a ZeroMQ SUB socket")->type_name("ENDPOINT");
+    app.add_option("--topic", flags.topic, "What --sub subscribes to: a prefix; default: everything");
+    app.add_option("--name", flags.name, "Name of the producer: goes on behind what is stored under it");
+    app.add_option("--state", flags.state, "State file of --follow")->type_name("FILE");
     app.add_flag("--seal", flags.seal, "Seal the queue once everything is confirmed");
     app.add_flag("--ids", flags.ids, "Print the id of every confirmed message, in order");
 }
@@ -162,6 +187,7 @@ int put_command(const PutFlags& flags, const Globals& globals) {
     if (!options) return command::print_error(options.error());
     const auto open = open_flags(flags);
     if (!open) return command::print_error(open.error());
+    if (is_feed(flags)) return feed_command(flags, *options, *open, globals, signals);
     const auto source = PutSource::open(flags, signals.fd());
     if (!source) {
         const bool stopped = source.error().code() == Code::kStopped;

@@ -21,6 +21,12 @@ struct PutFlags {
     std::uint64_t count = 1;            ///< Puts the input this many times.
     std::optional<std::string> create;  ///< Options of --create, may be empty.
     bool wait_queue = false;
+    // A source that goes on, or can be read again; see feed_command.h.
+    std::string follow;                ///< A file or a folder.
+    std::string pull, sub;             ///< ZeroMQ endpoints.
+    std::optional<std::string> topic;  ///< What SUB subscribes to.
+    std::string name;                  ///< Of the producer; empty: none, or made of the source.
+    std::string state;                 ///< State file; empty: the default one.
     bool seal = false;
     bool ids = false;
     bool daemon = false;  ///< telpher-producer: lines by default, and a stop is a success.

@@ -22,8 +22,12 @@ Result<std::uint64_t> as_result(const Outcome& outcome) {
 
 }  // namespace
 
-PutPart::PutPart(session::Engine& engine)
-    : engine_(engine), batcher_(limits::kBatchTargetBytes), outcomes_(kOutcomeRunsMax) {}
+PutPart::PutPart(session::Engine& engine, std::string name)
+    : engine_(engine),
+      name_(std::move(name)),
+      batcher_(limits::kBatchTargetBytes),
+      outcomes_(kOutcomeRunsMax),
+      numbered_(name_.empty()) {}
 
 // --- appending ---
 
@@ -41,7 +45,8 @@ Result<void> PutPart::check(const batch::RecordIn& record) const {
 }
 
 bool PutPart::has_room() const {
-    return batcher_.bytes() + window_bytes_ < kPutBytesMax && batcher_.batches() + window_batches_ < kPutBatchesMax &&
+    return numbered_ && batcher_.bytes() + window_bytes_ < kPutBytesMax &&
+           batcher_.batches() + window_batches_ < kPutBatchesMax &&
            (dispatcher_ == nullptr || dispatcher_->backlog() < kOutcomeRunsMax);
 }
 
@@ -220,6 +225,20 @@ Result<std::uint64_t> PutPart::wait(Ticket ticket, Millis timeout) {
     return as_result(waiter.outcome);
 }
 
+Result<std::uint64_t> PutPart::next_sequence(Millis timeout) {
+    if (engine_.forked()) return fail(Code::kForked, "made before fork()");
+    Lock lock(mutex_);
+    const auto known = [this] { return failure_ || numbered_; };
+    bool came = true;
+    if (timeout == kForever) {
+        room_.wait(lock, known);
+    } else {
+        came = room_.wait_for(lock, timeout, known);
+    }
+    if (failure_) return fail(*failure_);
+    return came ? Result<std::uint64_t>(next_) : fail(Code::kTimeout, "no answer for the name of the producer");
+}
+
 Result<void> PutPart::drain(Instant deadline) {
     if (engine_.forked()) return fail(Code::kForked, "made before fork()");
     Waiter waiter(Waiter::Kind::kAll);
@@ -279,7 +298,7 @@ Result<void> PutPart::flush(Millis timeout) {
 
 void PutPart::on_confirm(std::function<void(const Confirmed&)> callback) {
     const Lock lock(mutex_);
-    if (next_ != 0 || dispatcher_ != nullptr) throw std::logic_error("on_confirm: once, before the first put");
+    if (next_ != begin_ || dispatcher_ != nullptr) throw std::logic_error("on_confirm: once, before the first put");
     if (callback) dispatcher_ = std::make_unique<Dispatcher>(std::move(callback));
 }
 

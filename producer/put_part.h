@@ -2,7 +2,8 @@
 // sends again after a reconnect, and hands out the verdicts. One per Queue, made with its first put.
 //
 // Every message gets a sequence of this client, from 0, in the order of the puts. On the wire the sequences of a
-// producer begin at base_: a broker that has forgotten the producer makes it begin anew with another one.
+// producer begin at base_: a broker that has forgotten the producer makes it begin anew with another one. A producer
+// with a name is numbered by the broker instead, before the first put: its sequences are the same here and there.
 #pragma once
 
 #include <condition_variable>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -36,8 +38,8 @@ inline constexpr std::size_t kOutcomeRunsMax = 16 * 1'024;  ///< Runs of outcome
 
 class PutPart final : public session::Part {
 public:
-    /// The engine outlives the part.
-    explicit PutPart(session::Engine& engine);
+    /// The engine outlives the part. `name`: of the producer; empty: none.
+    explicit PutPart(session::Engine& engine, std::string name = {});
 
     // --- user threads: put_part.cpp ---
 
@@ -49,6 +51,7 @@ public:
     void on_confirm(std::function<void(const Confirmed&)> callback);
     Result<void> drain(Instant deadline) override;
     Result<void> cancel();
+    Result<std::uint64_t> next_sequence(Millis timeout);
 
     // --- engine thread: put_part_engine.cpp ---
 
@@ -86,6 +89,9 @@ private:
     void drop_decided();
     void open_producer();
     void on_producer_opened(const Result<const session::Frame*>& answer);
+    void on_refused(const Error& error);
+    void begin_at(std::uint64_t sequence);
+    void give_up_name(const Error& error);
     [[nodiscard]] bool had_verdicts() const;
     void start_over();
     void pump();
@@ -103,13 +109,16 @@ private:
     void mirror_window();
 
     session::Engine& engine_;
+    const std::string name_;
 
     mutable std::mutex mutex_;
     std::condition_variable_any room_;  // the window has room again, or there will never be any
     Batcher batcher_;                   // guarded by mutex_, as all down to the empty line
     Outcomes outcomes_;
     Waiters waiters_;
+    std::uint64_t begin_ = 0;       // sequence of the first put
     std::uint64_t next_ = 0;        // sequence of the next put
+    bool numbered_ = true;          // begin_ is known
     std::size_t window_bytes_ = 0;  // of window_, mirrored
     std::size_t window_batches_ = 0;
     bool wants_any_ = false;        // the engine would send whatever comes
@@ -125,6 +134,7 @@ private:
     std::uint64_t base_ = 0;        // sequence 0 of the producer on the wire
     bool opening_ = false;          // OPEN_PRODUCER is on its way
     bool producer_open_ = false;    // on this connection
+    bool name_lost_ = false;        // somebody else has it, or nobody: this part puts no more
     bool confirmed_ = false;        // a confirm came since the last part-filled batch went
     Instant now_;                   // of the latest callback
     Instant retry_at_;              // OPEN_PRODUCER was refused: not before

@@ -29,7 +29,7 @@ void PutPart::on_connected(session::Wire& wire, const session::Connected& connec
     window_.connected(connected.opened.put_bytes(), wire.limits().puts_in_flight());
     cancels_sent_ = 0;
     retry_at_ = now;
-    open_producer();
+    if (!name_lost_) open_producer();
 }
 
 /// A broker that was started again knows what it stored, not what it refused: sent again, that would be stored although
@@ -63,31 +63,60 @@ void PutPart::open_producer() {
     v1::OpenProducer request;
     request.set_handle(wire_->handle().value());
     request.set_producer(producer_.value());
+    request.set_name(name_);
     wire_->call(v1::OP_OPEN_PRODUCER, request,
                 [this](const Result<const session::Frame*>& answer) { on_producer_opened(answer); });
 }
 
 void PutPart::on_producer_opened(const Result<const session::Frame*>& answer) {
     opening_ = false;
-    if (!answer) {
-        const Code code = answer.error().code();
-        retry_at_ = now_ + kReopenPause;
-        if (code == Code::kUnknownProducer && producer_.value() != 0) {
-            start_over();
-        } else if (!info(code).retryable && code != Code::kBusy) {
-            refuse_all(code, Code::kUnknown);
-        }
-        return;
-    }
+    if (!answer) return on_refused(answer.error());
     const auto& opened = (*answer)->as<v1::ProducerOpened>();
+    if (!name_.empty() && producer_.value() == 0) begin_at(opened.next_sequence());
     // Nothing below is known of a producer that had verdicts: it was forgotten, and what it sent since may be anywhere.
-    if (producer_.value() != 0 && opened.next_sequence() == 0 && had_verdicts()) {
+    if (name_.empty() && producer_.value() != 0 && opened.next_sequence() == 0 && had_verdicts()) {
         start_over();
         return;
     }
     producer_ = ProducerId(opened.producer());
     producer_open_ = true;
     pump();
+}
+
+void PutPart::on_refused(const Error& error) {
+    const Code code = error.code();
+    retry_at_ = now_ + kReopenPause;
+    if (info(code).retryable) return;
+    if (!name_.empty()) {
+        give_up_name(error);
+    } else if (code == Code::kUnknownProducer && producer_.value() != 0) {
+        start_over();
+    } else {
+        refuse_all(code, Code::kUnknown);
+    }
+}
+
+/// The broker has said which record of this name is the first that is not stored.
+void PutPart::begin_at(std::uint64_t sequence) {
+    const Lock lock(mutex_);
+    begin_ = sequence;
+    next_ = sequence;
+    outcomes_.begin_at(sequence);
+    numbered_ = true;
+    room_.notify_all();
+}
+
+/// Another one has the name now, or nobody. What was sent and has no verdict gets none any more.
+void PutPart::give_up_name(const Error& error) {
+    name_lost_ = true;
+    producer_open_ = false;
+    retry_at_ = Instant::never();
+    {
+        const Lock lock(mutex_);
+        failure_ = error;
+    }
+    refuse_all(error.code(), Code::kUnknown);
+    room_.notify_all();
 }
 
 bool PutPart::had_verdicts() const {
@@ -165,11 +194,11 @@ bool PutPart::idle() const {
 
 Instant PutPart::do_work(Instant now) {
     now_ = now;
-    if (wire_ != nullptr && !producer_open_ && !opening_ && now >= retry_at_) open_producer();
+    if (wire_ != nullptr && !producer_open_ && !opening_ && !name_lost_ && now >= retry_at_) open_producer();
     if (producer_open_) pump();
     expire(now);
     Instant due = Instant::never();
-    if (wire_ != nullptr && !producer_open_ && !opening_) due = retry_at_;
+    if (wire_ != nullptr && !producer_open_ && !opening_ && !name_lost_) due = retry_at_;
     const Lock lock(mutex_);
     // Nobody says when the callback is done, and a queue that was let go is closed only then.
     if (dispatcher_ != nullptr && !dispatcher_->idle()) due = std::min(due, now + kCallbackPoll);
@@ -305,7 +334,11 @@ Result<void> PutPart::on_confirmed(const v1::Confirm& confirm) {
         if (std::any_of(runs->begin(), runs->end(),
                         [](const Confirmed& run) { return run.code == Code::kUnknownProducer; })) {
             lock.unlock();
-            start_over();
+            if (name_.empty()) {
+                start_over();
+            } else {
+                give_up_name(Error(Code::kUnknownProducer, "the name " + name_ + " was forgotten"));
+            }
             return {};
         }
         const std::uint64_t before = outcomes_.decided_below();
@@ -331,6 +364,13 @@ void PutPart::forget_cancels(std::uint64_t below) {
 
 /// Notes an outcome that came now; whoever waits for it is added to `wake`.
 void PutPart::decide(const Confirmed& run, Wake& wake) {
+    if (run.code != Code::kOk && !name_.empty() && !failure_) {
+        // The broker stores nothing that follows on it either: what has a name leaves no hole.
+        failure_ = run.code == Code::kFenced ? Error(Code::kFenced, "producer " + name_)
+                                             : Error(Code::kCancelled, "an earlier put of producer " + name_ +
+                                                                           " is not stored: open the queue again");
+        room_.notify_all();
+    }
     fresh_.clear();
     outcomes_.add(run, fresh_);
     tell_fresh(wake);

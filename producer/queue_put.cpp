@@ -13,7 +13,7 @@ namespace {
 producer::PutPart* puts_of(Queue::Impl& queue) {
     if (auto* made = queue.puts.made.load(std::memory_order_acquire)) return static_cast<producer::PutPart*>(made);
     if (queue.engine->forked()) return nullptr;
-    const auto make = [&queue] { return std::make_shared<producer::PutPart>(*queue.engine); };
+    const auto make = [&queue] { return std::make_shared<producer::PutPart>(*queue.engine, queue.producer_name); };
     return queue.part<producer::PutPart>(queue.puts, make).get();
 }
 
@@ -58,6 +58,11 @@ Result<void> Queue::flush(Millis timeout) {
 Result<void> Queue::cancel() {
     auto* puts = puts_of(*impl_);
     return puts != nullptr ? puts->cancel() : forked();
+}
+
+Result<std::uint64_t> Queue::next_sequence(Millis timeout) {
+    auto* puts = puts_of(*impl_);
+    return puts != nullptr ? puts->next_sequence(timeout) : forked();
 }
 
 void Queue::on_confirm(std::function<void(const Confirmed&)> callback) {

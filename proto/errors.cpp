@@ -17,6 +17,7 @@ constexpr std::array kCatalogue{
     CodeInfo{Code::kTooLarge, "E_TOO_LARGE", false, true, false, "larger than its limit"},
     CodeInfo{Code::kDiskFull, "E_DISK_FULL", true, false, false, "the broker's disk is full; settle or wait"},
     CodeInfo{Code::kUnknownProducer, "E_UNKNOWN_PRODUCER", false, true, false, "the producer id is not known here"},
+    CodeInfo{Code::kFenced, "E_FENCED", false, true, false, "another session has taken this producer's name over"},
     CodeInfo{Code::kTimeout, "E_TIMEOUT", true, false, false, "the time given is over"},
     CodeInfo{Code::kEmpty, "E_EMPTY", true, false, false, "nothing to get in the time given"},
     CodeInfo{Code::kEnd, "E_END", false, false, false, "the queue is sealed and drained"},

@@ -29,7 +29,7 @@ inline constexpr std::size_t kBatchTargetBytes = 256 * kKiB;  ///< What the clie
 inline constexpr std::size_t kHeadersMax = 64;                ///< Headers of one message.
 inline constexpr std::size_t kKeyBytesMax = 4 * kKiB;
 inline constexpr std::size_t kHeadersBytesMax = 64 * kKiB;
-inline constexpr std::size_t kNameBytesMax = 255;  ///< Queue, client and consumer names.
+inline constexpr std::size_t kNameBytesMax = 255;  ///< Queue, client, consumer and producer names.
 
 // Flow control, producer to broker (absolute byte limits raised by the broker).
 inline constexpr std::uint64_t kSessionPutWindowBytes = 16 * kMiB;
@@ -47,15 +47,17 @@ inline constexpr int kSendHwm = 16 * 1024;             ///< Messages queued to o
 // Sessions.
 inline constexpr auto kHelloTimeout = 5s;
 inline constexpr auto kHeartbeat = 5s;
-inline constexpr auto kSessionLease = 30s;    ///< Silence after which a session is dead.
-inline constexpr auto kResumeGrace = 2s;      ///< A closed connection's session waits this long.
-inline constexpr auto kRestartHold = 2s;      ///< Delivered messages wait for re-attach after a restart.
-inline constexpr auto kProducerIdle = 3600s;  ///< A producer's entry outlives its last put by this.
+inline constexpr auto kSessionLease = 30s;            ///< Silence after which a session is dead.
+inline constexpr auto kResumeGrace = 2s;              ///< A closed connection's session waits this long.
+inline constexpr auto kRestartHold = 2s;              ///< Delivered messages wait for re-attach after a restart.
+inline constexpr auto kProducerIdle = 3600s;          ///< A producer's entry outlives its last put by this.
+inline constexpr auto kNamedProducerIdle = 30 * 24h;  ///< The same of one that has a name.
 inline constexpr std::size_t kConnectionsMax = 10'000;
 inline constexpr std::size_t kDescriptorReserve = 1'024;  ///< Descriptors above the connection cap.
 inline constexpr std::size_t kHandlesMax = 4'096;         ///< Open queues of one session.
 inline constexpr std::size_t kQueuesMax = 10'000;         ///< Queues of one shard.
 inline constexpr std::size_t kProducersMax = 100'000;     ///< Producer entries of one shard.
+inline constexpr std::size_t kProducerNamesMax = 10'000;  ///< Producers of one queue that have a name.
 inline constexpr std::size_t kJoinersMax = 10'000;        ///< Waiting joins of one queue.
 
 // Queues.

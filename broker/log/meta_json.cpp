@@ -70,7 +70,9 @@ Json producer_json(const v1::ProducerState& producer) {
             {"open", producer.open()},
             {"next_sequence", producer.next_sequence()},
             {"accepted", std::move(accepted)},
-            {"last_put_wall_ms", producer.last_put_wall_ms()}};
+            {"last_put_wall_ms", producer.last_put_wall_ms()},
+            {"name", producer.name()},
+            {"stored_below", producer.stored_below()}};
 }
 
 Json state_json(const v1::QueueState& state) {
@@ -139,7 +141,9 @@ Json producer_change_json(const v1::ProducerMeta& meta) {
     const auto change = static_cast<std::size_t>(meta.change());
     return {{"change", change < kChanges.size() ? Json(kChanges[change]) : Json(change)},
             {"producer", meta.producer()},
-            {"wall_ms", meta.wall_ms()}};
+            {"wall_ms", meta.wall_ms()},
+            {"name", meta.name()},
+            {"first_sequence", meta.first_sequence()}};
 }
 
 Json mark_json(const v1::MarkMeta& meta) {

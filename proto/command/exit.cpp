@@ -35,6 +35,8 @@ std::string_view hint(Code code) {
             return "try again when there is room";
         case Code::kSealed:
             return "`telpher queue reopen QUEUE` starts its next generation";
+        case Code::kFenced:
+            return "somebody else was started with the same --name";
         case Code::kTimeout:
             return "try again, or give it longer with --timeout";
         case Code::kNotFound:

@@ -11,6 +11,7 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/random.h"
+#include "proto/limits.h"
 #include "proto/security/key_file.h"
 #include "proto/session/convert.h"
 #include "proto/session/engine.h"
@@ -128,11 +129,12 @@ Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 
 Result<Queue> Client::open(std::string_view name, const QueueOptions& options, Millis timeout) {
+    if (options.producer_name.size() > limits::kNameBytesMax) return fail(Code::kTooLarge, "producer_name");
     session::CallOptions call;
     call.timeout = timeout;
     auto link = impl_->engine->open(std::string(name), options, call);
     if (!link) return fail(link.error());
-    return Queue(std::make_shared<Queue::Impl>(impl_->engine, std::move(*link)));
+    return Queue(std::make_shared<Queue::Impl>(impl_->engine, std::move(*link), options.producer_name));
 }
 
 Queue Client::queue(std::string_view name, const QueueOptions& options) {

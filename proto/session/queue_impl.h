@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "proto/session/engine.h"
@@ -15,8 +16,9 @@
 namespace telpher {
 
 struct Queue::Impl {
-    Impl(std::shared_ptr<session::Engine> used_engine, std::shared_ptr<session::QueueLink> opened)
-        : engine(std::move(used_engine)), link(std::move(opened)) {}
+    Impl(std::shared_ptr<session::Engine> used_engine, std::shared_ptr<session::QueueLink> opened,
+         std::string named = {})
+        : engine(std::move(used_engine)), link(std::move(opened)), producer_name(std::move(named)) {}
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
     ~Impl() { engine->release(std::move(link)); }
@@ -44,6 +46,7 @@ struct Queue::Impl {
 
     const std::shared_ptr<session::Engine> engine;
     std::shared_ptr<session::QueueLink> link;
+    const std::string producer_name;  ///< Empty: none.
     std::mutex mutex;
     Slot puts;  ///< The producer library's.
     Slot gets;  ///< The consumer library's.

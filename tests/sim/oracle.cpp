@@ -89,6 +89,12 @@ void Oracle::refused(Serial serial, Code code) {
     message.refused = code;
 }
 
+void Oracle::counted(Serial serial) {
+    Message& message = messages_[serial];
+    if (message.refused) violation("two verdicts", name(serial) + " counted as stored after it was refused");
+    message.stored = true;
+}
+
 void Oracle::attached(std::uint32_t sub, std::size_t queue) { attachments_[sub] = {queue, std::nullopt}; }
 
 void Oracle::delivered(std::uint32_t sub, std::uint64_t offset, std::uint32_t delivery, Bytes payload) {

@@ -51,6 +51,8 @@ public:
     Serial made(std::size_t queue);
     void stored(Serial serial, std::uint64_t offset);
     void refused(Serial serial, Code code);
+    /// The broker says that it is stored, not where.
+    void counted(Serial serial);
 
     // --- what the broker sends ---
     void attached(std::uint32_t sub, std::size_t queue);

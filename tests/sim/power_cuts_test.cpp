@@ -35,6 +35,7 @@ void expect_everywhere(const Marks& marks) {
              {"parked", marks.parked},
              {"cancelled", marks.cancelled},
              {"refused", marks.refused},
+             {"names taken over", marks.taken_over},
              {"resumed", marks.resumed},
              {"claimed", marks.claimed},
              {"lease lost", marks.lease_lost},

@@ -79,6 +79,26 @@ std::uint64_t SimPeer::open_producer(std::uint32_t handle, std::uint64_t produce
     return await<v1::ProducerOpened>(v1::OP_PRODUCER_OPENED).producer();
 }
 
+v1::ProducerOpened SimPeer::open_named(std::uint32_t handle, std::string_view name, std::uint64_t producer) {
+    v1::OpenProducer open;
+    open.set_req(request());
+    open.set_handle(handle);
+    open.set_producer(producer);
+    open.set_name(std::string(name));
+    send(v1::OP_OPEN_PRODUCER, open);
+    return await<v1::ProducerOpened>(v1::OP_PRODUCER_OPENED);
+}
+
+Code SimPeer::refused_named(std::uint32_t handle, std::string_view name, std::uint64_t producer) {
+    v1::OpenProducer open;
+    open.set_req(request());
+    open.set_handle(handle);
+    open.set_producer(producer);
+    open.set_name(std::string(name));
+    send(v1::OP_OPEN_PRODUCER, open);
+    return refused();
+}
+
 void SimPeer::put(std::uint32_t handle, std::uint64_t producer, std::uint64_t first, std::uint32_t count,
                   std::size_t bytes, std::uint64_t known_below) {
     v1::Put put;

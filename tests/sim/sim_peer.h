@@ -62,6 +62,10 @@ public:
     /// Opens a queue, made if it is not there.
     std::uint32_t open(std::string_view queue, const v1::QueueOptions& options = {});
     std::uint64_t open_producer(std::uint32_t handle, std::uint64_t producer = 0);
+    /// A producer with that name; with an id: the same one goes on.
+    v1::ProducerOpened open_named(std::uint32_t handle, std::string_view name, std::uint64_t producer = 0);
+    /// The same, refused with this code.
+    Code refused_named(std::uint32_t handle, std::string_view name, std::uint64_t producer = 0);
     void put(std::uint32_t handle, std::uint64_t producer, std::uint64_t first, std::uint32_t count,
              std::size_t bytes = 16, std::uint64_t known_below = 0);
     void cancel(std::uint32_t handle, std::uint64_t producer, std::uint64_t first, std::uint32_t count);

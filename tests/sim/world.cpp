@@ -55,6 +55,7 @@ void World::make_clients() {
         add(watchers_, queue);
         for (std::uint64_t left = 1 + random_.below(2); left > 0; --left) add(producers_, queue);
         for (std::uint64_t left = 1 + random_.below(2); left > 0; --left) add(consumers_, queue);
+        if (random_.below(2) == 0) add(followers_, queue);
     }
 }
 

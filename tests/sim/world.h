@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/sim/sim_consumer.h"
+#include "tests/sim/sim_follower.h"
 #include "tests/sim/sim_producer.h"
 #include "tests/sim/sim_watcher.h"
 
@@ -61,6 +62,7 @@ private:
     std::vector<SimProducer*> producers_;
     std::vector<SimConsumer*> consumers_;
     std::vector<SimWatcher*> watchers_;
+    std::vector<SimFollower*> followers_;
     std::uint64_t trace_ = 0;
     std::optional<Death> death_due_;  ///< The broker dies so, `points_left_` points of the commit thread's work on.
     std::uint64_t points_left_ = 0;

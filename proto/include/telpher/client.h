@@ -232,6 +232,17 @@ public:
     /// admitted is kCancelled, certainly not in the queue.
     Result<std::vector<Confirmed>> put_many(std::span<const std::string_view> bodies, const PutOptions& options = {});
 
+    /// The sequence of the next put. Without a producer name sequences begin with 0 in each handle. With one
+    /// (QueueOptions::producer_name) they are those of all puts under this name to this queue: exactly the records
+    /// below are stored, across crashes of this process and of the broker, so a caller that can read its records again
+    /// begins with this one. Waits until the broker has said so; the first put does too.
+    ///
+    /// Opening a name takes it over: whoever had it before gets kFenced, and nothing more of it is stored. After a put
+    /// of a name was refused or taken back, or its outcome got lost, no later one of this handle is stored: they are
+    /// kCancelled; open the queue again to go on. A name is forgotten 30 days after its last put, and when a memory
+    /// queue is lost in a restart of the broker: then this handle gives kUnknownProducer, and the name begins with 0.
+    Result<std::uint64_t> next_sequence(Millis timeout = kForever);
+
     // --- gets ---
     /// One message; kEmpty after `timeout` (0: only what is there), kEnd when sealed and drained.
     Result<Message> get(Millis timeout = kForever, std::stop_token stop = {});

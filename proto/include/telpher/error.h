@@ -24,6 +24,7 @@ enum class Code : std::uint32_t {
     kTooLarge = 5,         ///< Message, batch, name or frame over its limit.
     kDiskFull = 6,         ///< The disk is above its watermark; puts resume by themselves.
     kUnknownProducer = 7,  ///< The producer id is not known (expired): open a new one.
+    kFenced = 8,           ///< Somebody else has opened the producer of this name since.
     // Outcomes of a wait.
     kTimeout = 10,    ///< The time given was over; for a put: certainly not in the queue.
     kEmpty = 11,      ///< Nothing to get within the time given.

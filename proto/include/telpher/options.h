@@ -40,6 +40,9 @@ struct QueueOptions {
     std::optional<Millis> backoff_max{};  ///< Between two attempts at most; default 10 min, at most 7 days.
     bool create = true;                   ///< Make the queue if it is absent; false: kNotFound.
     bool wait = false;                    ///< With create = false: wait until somebody makes it.
+    /// Of this handle, not of the queue: its puts go on with those of everybody who put under this name before (any
+    /// 1..255 bytes; empty: none). See Queue::next_sequence().
+    std::string producer_name{};
 };
 
 /// Options of a client.

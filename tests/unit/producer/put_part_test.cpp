@@ -26,12 +26,12 @@ PutOptions within(Millis timeout) {
 /// A queue over an engine whose broker is the test.
 class PutPartTest : public testing::Test {
 protected:
-    PutPartTest() {
+    explicit PutPartTest(std::string producer_name = {}) {
         engine_ = std::make_shared<session::Engine>(session::Engine::Config{}, net_.factory(), system_clock());
         greet(hello_ok());
         auto opening = std::async(std::launch::async, [this] { return engine_->open("jobs", {}, {}); });
         answer_open(8'000'000);
-        queue_.emplace(std::make_shared<Queue::Impl>(engine_, opening.get().value()));
+        queue_.emplace(std::make_shared<Queue::Impl>(engine_, opening.get().value(), std::move(producer_name)));
     }
     ~PutPartTest() override {
         net_.down("the test is over");
@@ -549,6 +549,131 @@ TEST_F(PutPartTest, AConfirmOfWhatWasNeverSentEndsTheConnection) {
     ASSERT_TRUE(put());
     confirm(0, 5, 0);
     EXPECT_TRUE(net_.wait_connections(connections_ + 1));
+}
+
+/// The same with a name.
+class NamedPutPartTest : public PutPartTest {
+protected:
+    NamedPutPartTest() : PutPartTest("tail") {}
+
+    /// Asks where the name goes on, and answers.
+    void begin(std::uint64_t next) {
+        auto asked = std::async(std::launch::async, [this] { return queue_->next_sequence(); });
+        const auto open = net_.wait_for<v1::OpenProducer>(v1::OP_OPEN_PRODUCER);
+        ASSERT_TRUE(open);
+        EXPECT_EQ(open->name(), "tail");
+        EXPECT_EQ(open->producer(), 0U);
+        v1::ProducerOpened opened;
+        opened.set_req(open->req());
+        opened.set_producer(kProducer);
+        opened.set_next_sequence(next);
+        net_.send(v1::OP_PRODUCER_OPENED, opened);
+        EXPECT_EQ(asked.get().value(), next);
+    }
+    void refuse_open(const v1::OpenProducer& open, Code code) {
+        v1::Error error;
+        error.set_req(open.req());
+        error.set_code(static_cast<std::uint32_t>(code));
+        net_.send(v1::OP_ERROR, error);
+    }
+};
+
+TEST_F(NamedPutPartTest, GoesOnWhereTheNameEnded) {
+    begin(41);
+    EXPECT_EQ(queue_->put_async("x").value().sequence, 41U);
+    const auto batch = put();
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->header().first, Sequence(41));
+    confirm(41, 1, 7);
+    EXPECT_EQ(queue_->wait(Ticket{41}).value(), 7U);
+    EXPECT_EQ(queue_->next_sequence().value(), 42U);
+}
+
+TEST_F(NamedPutPartTest, APutWaitsForItsNumber) {
+    auto done = start_put("x");
+    EXPECT_EQ(answer_producer(kProducer, 5), 0U);
+    const auto batch = put();
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->header().first, Sequence(5));
+    confirm(5, 1, 7);
+    EXPECT_EQ(done.get().value(), 7U);
+}
+
+TEST_F(NamedPutPartTest, CallbacksMayBeSetAfterTheNumberIsKnown) {
+    begin(3);
+    std::promise<Confirmed> told;
+    queue_->on_confirm([&](const Confirmed& run) { told.set_value(run); });
+    ASSERT_TRUE(queue_->put_async("x"));
+    ASSERT_TRUE(put());
+    confirm(3, 1, 9);
+    EXPECT_EQ(told.get_future().get().first, 3U);
+}
+
+TEST_F(NamedPutPartTest, NothingIsTakenAfterARefusal) {
+    begin(3);
+    ASSERT_TRUE(queue_->put_async("x"));
+    ASSERT_TRUE(put());
+    confirm(3, 1, 0, Code::kFull);
+    EXPECT_EQ(queue_->wait(Ticket{3}).error().code(), Code::kFull);
+    EXPECT_EQ(queue_->put("y").error().code(), Code::kCancelled);
+    EXPECT_EQ(queue_->next_sequence().error().code(), Code::kCancelled);
+}
+
+TEST_F(NamedPutPartTest, GoesOnWithIdAndNameAfterAReconnect) {
+    begin(3);
+    ASSERT_TRUE(queue_->put_async("x"));
+    ASSERT_TRUE(put());
+    net_.down("cut");
+    greet(hello_ok());
+    answer_open(8'000'000);
+    const auto open = net_.wait_for<v1::OpenProducer>(v1::OP_OPEN_PRODUCER);
+    ASSERT_TRUE(open);
+    EXPECT_EQ(open->producer(), kProducer);
+    EXPECT_EQ(open->name(), "tail");
+    v1::ProducerOpened opened;
+    opened.set_req(open->req());
+    opened.set_producer(kProducer);
+    opened.set_next_sequence(3);
+    net_.send(v1::OP_PRODUCER_OPENED, opened);
+    const auto again = put();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->header().first, Sequence(3));
+    confirm(3, 1, 1);
+    EXPECT_TRUE(queue_->wait(Ticket{3}));
+}
+
+TEST_F(NamedPutPartTest, WhoIsFencedMeanwhilePutsNoMoreAndDoesNotTakeTheNameBack) {
+    begin(3);
+    ASSERT_TRUE(queue_->put_async("x"));
+    ASSERT_TRUE(put());
+    net_.down("cut");
+    greet(hello_ok());
+    answer_open(8'000'000);
+    const auto open = net_.wait_for<v1::OpenProducer>(v1::OP_OPEN_PRODUCER);
+    ASSERT_TRUE(open);
+    refuse_open(*open, Code::kFenced);
+    EXPECT_EQ(queue_->wait(Ticket{3}).error().code(), Code::kUnknown);
+    EXPECT_EQ(queue_->put("y").error().code(), Code::kFenced);
+    EXPECT_EQ(queue_->next_sequence().error().code(), Code::kFenced);
+    EXPECT_FALSE(net_.take());
+}
+
+TEST_F(NamedPutPartTest, ARefusedPutSaysThatItIsFenced) {
+    begin(3);
+    ASSERT_TRUE(queue_->put_async("x"));
+    ASSERT_TRUE(put());
+    confirm(3, 1, 0, Code::kFenced);
+    EXPECT_EQ(queue_->wait(Ticket{3}).error().code(), Code::kFenced);
+    EXPECT_EQ(queue_->put("y").error().code(), Code::kFenced);
+}
+
+TEST_F(NamedPutPartTest, AForgottenNameIsNotBegunAgain) {
+    begin(3);
+    ASSERT_TRUE(queue_->put_async("x"));
+    ASSERT_TRUE(put());
+    confirm(3, 1, 0, Code::kUnknownProducer);
+    EXPECT_EQ(queue_->wait(Ticket{3}).error().code(), Code::kUnknown);
+    EXPECT_EQ(queue_->put("y").error().code(), Code::kUnknownProducer);
 }
 
 }  // namespace

@@ -1,0 +1,174 @@
+#include "producer/feed.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/base/clock.h"
+#include "proto/command/exit.h"
+#include "proto/command/message_json.h"
+
+namespace telpher {
+namespace {
+
+// Calls that take no stop token are made of short waits.
+constexpr Millis kSlice{250};
+/// For an OPEN, which begins anew with each: longer than a busy broker takes.
+constexpr Millis kOpenSlice{2'000};
+/// Before the queue is opened again.
+constexpr Millis kPause{500};
+/// So often what is stored is looked at while the source has something to give.
+constexpr std::uint64_t kLookEvery = 64;
+
+/// Errors that trying again does not mend.
+bool is_final(Code code) {
+    switch (code) {
+        case Code::kCancelled:        // behind a refusal that may be over
+        case Code::kUnknown:          // asked again when the name is opened
+        case Code::kUnknownProducer:  // the name was forgotten: it begins anew
+            return false;
+        default:
+            return !info(code).retryable;
+    }
+}
+
+}  // namespace
+
+Result<void> Feed::run() {
+    Client client(globals_.client_options());
+    Code told = Code::kOk;
+    for (;;) {
+        const auto done = run_once(client);
+        if (done || done.error().code() == Code::kStopped) return source_.save();
+        if (is_final(done.error().code())) {
+            // Whoever has the name now has the state file too.
+            if (done.error().code() != Code::kFenced) static_cast<void>(source_.save());
+            return done;
+        }
+        if (std::exchange(told, done.error().code()) != done.error().code() && !globals_.quiet)
+            command::print_note(done.error().message() + "; trying again");
+        pause();
+        if (stopped()) return source_.save();
+    }
+}
+
+void Feed::pause() const {
+    pollfd stop{signals_.fd(), POLLIN, 0};
+    ::poll(&stop, 1, static_cast<int>(kPause.count()));
+}
+
+/// One opening of the name: from the first record that is not stored on, until something ends it.
+Result<void> Feed::run_once(Client& client) {
+    auto queue = open(client);
+    if (!queue) return fail(queue.error());
+    const auto first = first_record(*queue);
+    if (!first) return fail(first.error());
+    if (auto there = source_.seek(*first); !there) return there;
+    next_ = *first;
+    const auto outcomes = std::make_shared<Outcomes>();
+    outcomes->stored_below = *first;
+    queue->on_confirm([this, outcomes](const Confirmed& run) {
+        if (run.code == Code::kOk) {
+            outcomes->stored_below = run.first + run.count;
+            confirmed_ += run.count;
+        } else {
+            Code none = Code::kOk;
+            outcomes->refusal.compare_exchange_strong(none, run.code);
+        }
+    });
+    auto ended = pump(*queue, *outcomes);
+    const bool in_order = ended || ended.error().code() == Code::kStopped;
+    const auto finished = in_order ? finish(*queue, *outcomes) : Result<void>();
+    if (auto noted = stored(*outcomes); !noted) return noted;
+    if (!finished) return finished;
+    const Code refusal = outcomes->refusal;
+    if (refusal != Code::kOk && refusal != Code::kCancelled && !stopped()) return fail(refusal);
+    return ended;
+}
+
+/// Waits for the broker as long as it takes; for the queue only if told so.
+Result<Queue> Feed::open(Client& client) const {
+    QueueOptions options = setup_.open.options;
+    options.create = setup_.open.create;
+    options.wait = setup_.open.wait;
+    for (;;) {
+        auto queue = client.open(setup_.queue, options, kOpenSlice);
+        if (queue) return queue;
+        if (stopped()) return fail(Code::kStopped);
+        const Code code = queue.error().code();
+        if (code != Code::kTimeout && code != Code::kUnreachable) return queue;
+    }
+}
+
+Result<std::uint64_t> Feed::first_record(Queue& queue) const {
+    for (;;) {
+        auto first = queue.next_sequence(kSlice);
+        if (first || first.error().code() != Code::kTimeout) return first;
+        if (stopped()) return fail(Code::kStopped);
+    }
+}
+
+/// Puts records until the source ends, a stop, or a refusal.
+Result<void> Feed::pump(Queue& queue, const Outcomes& outcomes) {
+    for (;;) {
+        if (stopped()) return fail(Code::kStopped);
+        if (outcomes.refusal != Code::kOk) return fail(outcomes.refusal);
+        if (next_ - outcomes.stored_below >= source_.window()) {
+            if (auto noted = stored(outcomes); !noted) return noted;
+            static_cast<void>(queue.flush(Millis{20}));
+            continue;
+        }
+        const auto record = source_.next(setup_.put);
+        if (record) {
+            if (auto done = put(queue, *record); !done) return done;
+            if (next_ % kLookEvery == 0) {
+                if (auto noted = stored(outcomes); !noted) return noted;
+            }
+            continue;
+        }
+        if (record.error().code() == Code::kEnd) return {};
+        if (record.error().code() != Code::kEmpty) return fail(record.error());
+        if (auto noted = stored(outcomes); !noted) return noted;
+        source_.wait(signals_.fd(), next_ == outcomes.stored_below ? Millis{1'000} : Millis{50});
+    }
+}
+
+Result<void> Feed::put(Queue& queue, std::string_view record) {
+    PutOptions& options = setup_.put;
+    if (setup_.json) {
+        auto message = command::parse_message(record);
+        if (!message) return fail(Code::kUsage, "record " + std::to_string(next_) + ": " + message.error().detail());
+        body_ = std::move(message->body);
+        options.key = std::move(message->key);
+        options.headers = std::move(message->headers);
+        record = body_;
+    }
+    options.stop = signals_.token();
+    const auto ticket = queue.put_async(record, options);
+    if (!ticket) return fail(ticket.error().code(), "record " + std::to_string(next_) + ": " + ticket.error().detail());
+    ++next_;
+    ++sent_;
+    return {};
+}
+
+Result<void> Feed::stored(const Outcomes& outcomes) { return source_.stored_below(outcomes.stored_below); }
+
+/// Waits for the outcome of what was read. What has none in time is read again at the next start.
+Result<void> Feed::finish(Queue& queue, const Outcomes& outcomes) {
+    const Instant end = system_clock().now() + setup_.drain;
+    while (outcomes.stored_below < next_ && outcomes.refusal == Code::kOk) {
+        static_cast<void>(queue.flush(kSlice));
+        if (stopped() && system_clock().now() >= end) break;
+    }
+    return {};
+}
+
+PutCounters Feed::counters() const {
+    PutCounters counters;
+    counters.sent = sent_;
+    counters.confirmed = confirmed_;
+    return counters;
+}
+
+}  // namespace telpher

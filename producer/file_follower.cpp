@@ -1,0 +1,414 @@
+#include "producer/file_follower.h"
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "proto/limits.h"
+
+namespace telpher {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kReadBytes = 256 * limits::kKiB;
+/// A record is remembered as a place to begin after so many.
+constexpr std::uint64_t kMarkEvery = 256;
+constexpr Duration kSaveEvery = 1s;
+/// Older files are forgotten when what follows on them is stored.
+constexpr std::size_t kFilesKept = 16;
+
+std::string folder_of(const std::string& path) {
+    const auto folder = std::filesystem::path(path).parent_path();
+    return folder.empty() ? "." : folder.string();
+}
+
+/// N of "NAME.N"; 0: `name` is not of this kind.
+unsigned rotation_of(std::string_view name, std::string_view base) {
+    if (!name.starts_with(base) || name.size() < base.size() + 2 || name[base.size()] != '.') return 0;
+    name.remove_prefix(base.size() + 1);
+    unsigned number = 0;
+    const auto read = std::from_chars(name.data(), name.data() + name.size(), number);
+    return read.ec == std::errc() && read.ptr == name.data() + name.size() ? number : 0;
+}
+
+bool is_compressed(std::string_view name) {
+    constexpr std::array kEndings{".gz", ".bz2", ".xz", ".zst"};
+    return std::any_of(kEndings.begin(), kEndings.end(), [&](const char* ending) { return name.ends_with(ending); });
+}
+
+/// Names like `base`, `base`.1 or `base`-20260131 in `folder`.
+std::vector<std::string> family(const std::string& folder, const std::string& base) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir(folder.c_str()), &::closedir);
+    std::vector<std::string> names;
+    while (list != nullptr) {
+        const dirent* entry = ::readdir(list.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
+        if (entry == nullptr) break;
+        const std::string name = entry->d_name;
+        if (!name.starts_with(base) || is_compressed(name)) continue;
+        if (name.size() > base.size() && name[base.size()] != '.' && name[base.size()] != '-') continue;
+        names.push_back(name);
+    }
+    return names;
+}
+
+std::int64_t changed_ns(const struct stat& about) {
+    return std::int64_t{about.st_mtim.tv_sec} * 1'000'000'000 + about.st_mtim.tv_nsec;
+}
+
+}  // namespace
+
+FileFollower::FileFollower(std::string path, char delimiter, FollowState state, const Clock& clock, Note note)
+    : folder_(folder_of(path)),
+      base_(std::filesystem::path(path).filename()),
+      delimiter_(delimiter),
+      state_(std::move(state)),
+      clock_(clock),
+      note_(std::move(note)),
+      watch_(folder_) {}
+
+// --- going to a record ---
+
+Result<void> FileFollower::seek(std::uint64_t number) {
+    marks_.clear();
+    fd_ = OwnedFd();
+    number_ = 0;
+    known_ = !state_.files.empty();
+    if (!known_) {
+        const auto begun = begin_first();
+        if (!begun) return fail(begun.error());
+        if (number > 0)
+            note_("no state file: the first " + std::to_string(number) + " records of " + base_ + " are taken as put");
+        if (!*begun && number > 0) return fail(Code::kIo, base_ + ": not there, but records of it are stored");
+        return skip_to(number);
+    }
+    if (auto opened = open_for(number); !opened) return opened;
+    return skip_to(number);
+}
+
+/// Opens the file that has the record, or, if it is gone, the one that follows on it.
+Result<void> FileFollower::open_for(std::uint64_t number) {
+    auto& files = state_.files;
+    if (files.front().first > number) {
+        note_(base_ + ": records " + std::to_string(number) + " to " + std::to_string(files.front().first - 1) +
+              " were in files that are not known any more");
+        renumber(0, number);
+    }
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        if (i + 1 < files.size() && files[i + 1].first <= number) continue;
+        if (OwnedFd fd = locate(files[i]); fd.valid()) {
+            const bool known = files[i].record <= number;
+            open_at(i, std::move(fd), known ? files[i].record : files[i].first, known ? files[i].offset : 0);
+            return {};
+        }
+        note_(base_ + ": a file of it is gone, and what was in it from record " + std::to_string(number) + " on");
+        if (i + 1 < files.size()) renumber(i + 1, number);
+    }
+    // None of them is left: what has the name now begins with this record.
+    files.clear();
+    number_ = number;
+    const auto begun = begin_first();
+    return begun ? Result<void>() : fail(begun.error());
+}
+
+/// What follows on something that is gone moves up.
+void FileFollower::renumber(std::size_t from, std::uint64_t first) {
+    const std::uint64_t by = state_.files[from].first - first;
+    for (std::size_t i = from; i < state_.files.size(); ++i) {
+        state_.files[i].first -= by;
+        state_.files[i].record -= by;
+    }
+    marks_.clear();
+    dirty_ = true;
+}
+
+Result<void> FileFollower::skip_to(std::uint64_t number) {
+    while (number_ < number) {
+        const auto record = next_record();
+        if (record) continue;
+        if (record.error().code() != Code::kEmpty) return fail(record.error());
+        if (known_ && fd_.valid()) return end_here(number);
+        return fail(Code::kIo, base_ + " has " + std::to_string(number_) + " records, but " + std::to_string(number) +
+                                   " are stored: it is not the file that was followed under this name");
+    }
+    return {};
+}
+
+/// The file has lost its end, in a crash of this machine say, after that was stored.
+Result<void> FileFollower::end_here(std::uint64_t number) {
+    note_(base_ + ": records " + std::to_string(number_) + " to " + std::to_string(number - 1) +
+          " are stored, but not in the file any more");
+    number_ = number;
+    current().record = number;
+    current().offset = offset_ + begin_;
+    marks_.clear();
+    return save();
+}
+
+OwnedFd FileFollower::locate(const FollowedFile& file) const {
+    std::vector<std::string> names = family(folder_, base_);
+    names.insert(names.begin(), file.name);
+    for (const std::string& name : names) {
+        OwnedFd fd = open_regular(folder_ + "/" + name);
+        if (fd.valid() && file.identity.is(fd.get())) return fd;
+    }
+    return OwnedFd();
+}
+
+void FileFollower::open_at(std::size_t index, OwnedFd fd, std::uint64_t record, std::uint64_t offset) {
+    at_ = index;
+    fd_ = std::move(fd);
+    number_ = record;
+    offset_ = offset;
+    buffer_.clear();
+    begin_ = 0;
+    scanned_ = 0;
+    size_seen_ = 0;
+    note_mark();
+}
+
+/// Begins with what has the name now; false: nothing has.
+Result<bool> FileFollower::begin_first() {
+    OwnedFd fd = open_regular(folder_ + "/" + base_);
+    if (!fd.valid()) return false;
+    auto registered = register_next({base_, std::move(fd)});
+    if (!registered) return fail(registered.error());
+    return true;
+}
+
+// --- records ---
+
+Result<std::string_view> FileFollower::next(PutOptions& /*put*/) { return next_record(); }
+
+Result<std::string_view> FileFollower::next_record() {
+    for (;;) {
+        if (!fd_.valid()) {
+            const auto begun = begin_first();
+            if (!begun) return fail(begun.error());
+            if (!*begun) return fail(Code::kEmpty);
+        }
+        if (number_ < end()) {
+            if (const auto record = take_record()) return *record;
+            if (buffer_.size() - begin_ > limits::kMessageBytesMax)
+                return fail(Code::kTooLarge, base_ + ": the record at byte " + std::to_string(offset_ + begin_));
+            const auto more = fill();
+            if (!more) return fail(more.error());
+            if (*more) continue;
+        }
+        const auto step = go_on();
+        if (!step) return fail(step.error());
+        if (*step == Step::kRest) return take_rest();
+        if (*step == Step::kNothing) return fail(Code::kEmpty);
+    }
+}
+
+std::optional<std::string_view> FileFollower::take_record() {
+    const std::string_view rest = std::string_view(buffer_).substr(begin_);
+    const std::size_t size = rest.find(delimiter_, scanned_);
+    if (size == std::string_view::npos) {
+        scanned_ = rest.size();
+        return std::nullopt;
+    }
+    if (size > limits::kMessageBytesMax) return std::nullopt;  // refused by the caller
+    scanned_ = 0;
+    begin_ += size + 1;
+    ++number_;
+    if (number_ % kMarkEvery == 0) note_mark();
+    return rest.substr(0, size);
+}
+
+/// The last record of a file, which has no end of line.
+std::string_view FileFollower::take_rest() {
+    const std::string_view rest = std::string_view(buffer_).substr(begin_);
+    begin_ = buffer_.size();
+    scanned_ = 0;
+    ++number_;
+    return rest;
+}
+
+void FileFollower::note_mark() {
+    if (!state_.files.empty()) marks_.push_back({current().first, number_, offset_ + begin_});
+}
+
+/// Reads once. False: nothing is there now.
+Result<bool> FileFollower::fill() {
+    offset_ += begin_;
+    buffer_.erase(0, begin_);
+    begin_ = 0;
+    const std::size_t held = buffer_.size();
+    if (size_seen_ > 0 && was_cut()) return false;
+    buffer_.resize(held + kReadBytes);
+    ssize_t got = 0;
+    do {
+        got = ::pread(fd_.get(), buffer_.data() + held, kReadBytes, static_cast<off_t>(offset_ + held));
+    } while (got < 0 && errno == EINTR);
+    buffer_.resize(held + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got < 0) return io_failure(base_);
+    size_seen_ = got == 0 ? offset_ + held : 0;
+    if (got == 0) know_head();
+    return got > 0;
+}
+
+/// What a file begins with tells it from others, once there is enough of it.
+void FileFollower::know_head() {
+    if (current().identity.head_bytes == FileIdentity::kHeadBytes) return;
+    if (const auto identity = FileIdentity::of(fd_.get())) current().identity = *identity;
+}
+
+/// The file was cut to nothing, and perhaps written anew, since it was read to its end.
+bool FileFollower::was_cut() const {
+    struct stat about {};
+    if (::fstat(fd_.get(), &about) != 0) return false;
+    const std::uint64_t size = static_cast<std::uint64_t>(about.st_size);
+    const std::uint64_t read = offset_ + buffer_.size();
+    if (size < read) return true;
+    return size > size_seen_ && !state_.files[at_].identity.is(fd_.get());
+}
+
+// --- from file to file ---
+
+/// At the end of what is open: goes on with the next file, unless what is left of this one is a record by itself.
+auto FileFollower::go_on() -> Result<Step> {
+    if (!is_newest()) return go_on_known();
+    auto next = successor();
+    if (!next) return Step::kNothing;
+    // Written between our last look at this file and the first at the next one.
+    const auto more = was_cut() ? Result<bool>(false) : fill();
+    if (!more) return fail(more.error());
+    if (*more) return Step::kAgain;
+    if (begin_ < buffer_.size()) return Step::kRest;
+    auto registered = register_next(std::move(*next));
+    if (!registered) return fail(registered.error());
+    return Step::kAgain;
+}
+
+/// The same where it is known which record is the first of the next file.
+auto FileFollower::go_on_known() -> Result<Step> {
+    if (number_ < end()) {
+        if (begin_ < buffer_.size()) return Step::kRest;
+        note_(base_ + ": a file of it has become shorter; records from " + std::to_string(number_) + " on are gone");
+        renumber(at_ + 1, number_);
+    }
+    for (std::size_t next = at_ + 1; next < state_.files.size(); ++next) {
+        OwnedFd fd = locate(state_.files[next]);
+        if (fd.valid()) {
+            open_at(next, std::move(fd), number_, 0);
+            return Step::kAgain;
+        }
+        note_(base_ + ": a file of it is gone, and what was in it from record " + std::to_string(number_) + " on");
+        if (next + 1 < state_.files.size()) renumber(next + 1, number_);
+    }
+    state_.files.clear();
+    fd_ = OwnedFd();
+    return Step::kAgain;
+}
+
+Result<void> FileFollower::register_next(Candidate next) {
+    const auto identity = FileIdentity::of(next.fd.get());
+    if (!identity) return fail(identity.error());
+    FollowedFile file;
+    file.name = next.name;
+    file.identity = *identity;
+    file.first = number_;
+    file.record = number_;
+    state_.files.push_back(std::move(file));
+    if (auto saved = state_.save(); !saved) return saved;
+    dirty_ = false;
+    open_at(state_.files.size() - 1, std::move(next.fd), number_, 0);
+    return {};
+}
+
+/// The file that follows on the open one, which has something in it.
+std::optional<FileFollower::Candidate> FileFollower::successor() const {
+    if (was_cut()) {
+        OwnedFd same = open_regular(folder_ + "/" + base_);
+        struct stat about {};
+        const bool there = same.valid() && ::fstat(same.get(), &about) == 0 && about.st_size > 0;
+        if (there && state_.files[at_].identity.same_inode(about)) return Candidate{base_, std::move(same)};
+        return there ? in_family() : std::nullopt;
+    }
+    return in_family();
+}
+
+std::optional<FileFollower::Candidate> FileFollower::in_family() const {
+    struct stat here {};
+    if (::fstat(fd_.get(), &here) != 0) return std::nullopt;
+    const std::string called = name_of_current();
+    const unsigned rotation = rotation_of(called, base_);
+    struct Found {
+        std::int64_t changed;
+        Candidate file;
+    };
+    std::optional<Found> best;
+    for (const std::string& name : family(folder_, base_)) {
+        OwnedFd fd = open_regular(folder_ + "/" + name);
+        struct stat about {};
+        if (!fd.valid() || ::fstat(fd.get(), &about) != 0) continue;
+        if (about.st_ino == here.st_ino && about.st_dev == here.st_dev) {
+            if (name == base_) return std::nullopt;  // the newest
+            continue;
+        }
+        if (name == base_ && about.st_size == 0) continue;  // its writer may still write to the old one
+        const bool is_next = rotation > 1 && rotation_of(name, base_) == rotation - 1;
+        const bool newer = name == base_ || is_next || (rotation == 0 && changed_ns(about) > changed_ns(here));
+        const std::int64_t changed = name == base_ ? INT64_MAX : is_next ? INT64_MIN : changed_ns(about);
+        if (newer && (!best || changed < best->changed)) best = Found{changed, {name, std::move(fd)}};
+    }
+    // Rotated while we looked: what is next has another name now, or another file has this one.
+    if (!best || name_of_current() != called) return std::nullopt;
+    return std::move(best->file);
+}
+
+/// What the open file is called now; empty: it has no name in its folder any more.
+std::string FileFollower::name_of_current() const {
+    struct stat here {};
+    if (::fstat(fd_.get(), &here) != 0) return {};
+    for (const std::string& name : family(folder_, base_)) {
+        struct stat about {};
+        const bool there = ::stat((folder_ + "/" + name).c_str(), &about) == 0;
+        if (there && about.st_ino == here.st_ino && about.st_dev == here.st_dev) return name;
+    }
+    return {};
+}
+
+// --- what is stored ---
+
+Result<void> FileFollower::stored_below(std::uint64_t number) {
+    std::optional<Mark> reached;
+    while (!marks_.empty() && marks_.front().record <= number) {
+        reached = marks_.front();
+        marks_.pop_front();
+    }
+    if (reached) {
+        for (FollowedFile& file : state_.files) {
+            if (file.first != reached->file_first || reached->record < file.record) continue;
+            file.record = reached->record;
+            file.offset = reached->offset;
+        }
+        dirty_ = true;
+    }
+    while (state_.files.size() > kFilesKept && at_ > 0 && state_.files[1].first <= number) {
+        state_.files.pop_front();
+        --at_;
+        dirty_ = true;
+    }
+    if (!dirty_ || clock_.now() - saved_at_ < kSaveEvery) return {};
+    return save();
+}
+
+Result<void> FileFollower::save() {
+    if (state_.files.empty()) return {};
+    saved_at_ = clock_.now();
+    dirty_ = false;
+    return state_.save();
+}
+
+}  // namespace telpher

@@ -1,0 +1,49 @@
+// The state file of a follower: which files it reads, in which order, and which record begins where in them. It is
+// replaced as a whole, by rename and with fsync, so that a crash leaves the old or the new one. Used by one thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "producer/file_identity.h"
+#include "telpher/error.h"
+
+namespace telpher {
+
+/// A file that is, or was, read.
+struct FollowedFile {
+    std::string name;         ///< Without its folder, when it was last seen.
+    FileIdentity identity;    ///< Taken when reading began.
+    std::uint64_t first = 0;  ///< The number of its first record.
+    // A record of it that is known to begin at an offset.
+    std::uint64_t record = 0;
+    std::uint64_t offset = 0;
+};
+
+class FollowState {
+public:
+    /// `path`: of the state file. `owner` says what it belongs to (queue, name, source).
+    FollowState(std::string path, std::string owner) : path_(std::move(path)), owner_(std::move(owner)) {}
+
+    /// Reads the file; it need not be there. kConfig: it is not a state file, or it is another owner's.
+    Result<void> load();
+    Result<void> save() const;
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+    std::deque<FollowedFile> files;  ///< Oldest first.
+
+private:
+    std::string path_;
+    std::string owner_;
+};
+
+/// fsync of a folder: what was renamed in it stays so.
+Result<void> sync_folder(const std::string& path);
+
+/// Where the state of a producer of that name on that queue is kept unless it is told: in $STATE_DIRECTORY, else in
+/// $XDG_STATE_HOME/telpher, else in ~/.local/state/telpher. The folder is made.
+Result<std::string> default_state_path(const std::string& queue, const std::string& name);
+
+}  // namespace telpher

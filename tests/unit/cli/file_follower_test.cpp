@@ -1,0 +1,366 @@
+// A file that grows, is rotated and is cut, as one row of records, step by step; and every restart of the follower,
+// with an old, a new or no state file.
+#include "producer/file_follower.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "proto/base/random.h"
+#include "tests/support/seed.h"
+#include "tests/support/temp_dir.h"
+
+namespace telpher {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+using Records = std::vector<std::string>;
+
+class StepClock final : public Clock {
+public:
+    [[nodiscard]] Instant now() const override { return now_; }
+    [[nodiscard]] WallTime wall() const override { return {}; }
+    void advance(Duration time) { now_ = now_ + time; }
+
+private:
+    Instant now_{1'000'000'000'000};
+};
+
+class FileFollowerTest : public testing::Test {
+protected:
+    FileFollowerTest() { start(0); }
+
+    /// A follower as a program that is started again has it; `stored`: what the broker says.
+    void start(std::uint64_t stored) {
+        FollowState state(state_path(), "owner");
+        follower_ = std::make_unique<FileFollower>(log(), '\n', std::move(state), clock_,
+                                                   [this](const std::string& text) { notes_.push_back(text); });
+        const auto loaded = follower_->load();
+        ASSERT_TRUE(loaded) << loaded.error().message();
+        const auto there = follower_->seek(stored);
+        ASSERT_TRUE(there) << there.error().message();
+    }
+    /// All that is there now.
+    Records read() {
+        Records records;
+        PutOptions put;
+        for (;;) {
+            const auto record = follower_->next(put);
+            if (!record) {
+                EXPECT_EQ(record.error().code(), Code::kEmpty) << record.error().message();
+                return records;
+            }
+            records.emplace_back(*record);
+        }
+    }
+    Records read(std::size_t count) {
+        Records records;
+        PutOptions put;
+        while (records.size() < count) {
+            const auto record = follower_->next(put);
+            if (!record) break;
+            records.emplace_back(*record);
+        }
+        return records;
+    }
+    void write(const std::string& text) const { write(log(), text); }
+    static void write(const std::string& path, const std::string& text) {
+        std::ofstream(path, std::ios::app | std::ios::binary) << text;
+    }
+    /// As logrotate does: the older ones move up, and a new one is there.
+    void rotate(bool make = true) const {
+        for (int i = 8; i > 0; --i) {
+            if (fs::exists(log() + "." + std::to_string(i)))
+                fs::rename(log() + "." + std::to_string(i), log() + "." + std::to_string(i + 1));
+        }
+        fs::rename(log(), log() + ".1");
+        if (make) write("");
+    }
+    void cut() const { fs::resize_file(log(), 0); }
+    [[nodiscard]] std::string log() const { return (dir_.path() / "app.log").string(); }
+    [[nodiscard]] std::string state_path() const { return (dir_.path() / "state").string(); }
+
+    test::TempDir dir_;
+    StepClock clock_;
+    Records notes_;
+    std::unique_ptr<FileFollower> follower_;
+};
+
+TEST_F(FileFollowerTest, LinesComeAsTheyAreWritten) {
+    EXPECT_EQ(read(), Records{}) << "it is not there yet";
+    write("a\nb\n");
+    EXPECT_EQ(read(), (Records{"a", "b"}));
+    EXPECT_EQ(read(), Records{});
+    write("\nc\n");
+    EXPECT_EQ(read(), (Records{"", "c"}));
+    EXPECT_TRUE(notes_.empty());
+}
+
+TEST_F(FileFollowerTest, ALastLineWaitsForItsEnd) {
+    write("a\nhal");
+    EXPECT_EQ(read(), Records{"a"});
+    write("f");
+    EXPECT_EQ(read(), Records{});
+    write("\n");
+    EXPECT_EQ(read(), Records{"half"});
+}
+
+TEST_F(FileFollowerTest, ARotatedFileIsReadToItsEndFirst) {
+    write("a\n");
+    EXPECT_EQ(read(), Records{"a"});
+    write("b\n");
+    rotate();
+    EXPECT_EQ(read(), Records{"b"}) << "the new one is empty: its writer may still write to the old one";
+    write(log() + ".1", "c\n");
+    EXPECT_EQ(read(), Records{"c"});
+    write(log() + ".1", "d\nlast");
+    write("e\n");
+    EXPECT_EQ(read(), (Records{"d", "last", "e"}));
+}
+
+TEST_F(FileFollowerTest, ARotatedFileWithoutANewOneIsReadOn) {
+    write("a\n");
+    rotate(false);
+    EXPECT_EQ(read(), Records{}) << "under a name that is not followed yet";
+    write("b\n");
+    EXPECT_EQ(read(), Records{"b"});
+}
+
+TEST_F(FileFollowerTest, NoRotationBetweenTwoLooksIsMissed) {
+    write("a\n");
+    EXPECT_EQ(read(), Records{"a"});
+    for (const char* text : {"b\n", "c\n", "d\n"}) {
+        rotate();
+        write(text);
+    }
+    EXPECT_EQ(read(), (Records{"b", "c", "d"}));
+    rotate();
+    rotate();
+    write("e\n");
+    EXPECT_EQ(read(), Records{"e"}) << "over one that stayed empty";
+}
+
+TEST_F(FileFollowerTest, OlderRotatedFilesAreNotRecords) {
+    write(log() + ".1", "old\n");
+    write(log() + ".2.gz", "older\n");
+    write("a\n");
+    EXPECT_EQ(read(), Records{"a"});
+    rotate();
+    write("b\n");
+    EXPECT_EQ(read(), Records{"b"});
+}
+
+TEST_F(FileFollowerTest, ACutFileIsReadFromItsBeginning) {
+    write("a\nb\nc\n");
+    EXPECT_EQ(read(), (Records{"a", "b", "c"}));
+    cut();
+    EXPECT_EQ(read(), Records{});
+    write("d\n");
+    EXPECT_EQ(read(), Records{"d"});
+}
+
+TEST_F(FileFollowerTest, ACutFileThatGrewBeyondWhatItWasIsRecognised) {
+    write("a\nb\n");
+    EXPECT_EQ(read(), (Records{"a", "b"}));
+    cut();
+    write("something else and longer\nd\n");
+    EXPECT_EQ(read(), (Records{"something else and longer", "d"}));
+}
+
+TEST_F(FileFollowerTest, AReplacedFileIsANewOne) {
+    write("a\n");
+    EXPECT_EQ(read(), Records{"a"});
+    write(log() + "x", "b\n");
+    fs::rename(log() + "x", log());
+    EXPECT_EQ(read(), Records{"b"});
+}
+
+TEST_F(FileFollowerTest, ARestartGoesOnWithTheRecordTheBrokerWants) {
+    write("a\nb\nc\nd\n");
+    EXPECT_EQ(read().size(), 4U);
+    for (std::uint64_t stored = 0; stored <= 4; ++stored) {
+        start(stored);
+        EXPECT_EQ(read().size(), 4 - stored);
+    }
+    EXPECT_TRUE(notes_.empty());
+}
+
+TEST_F(FileFollowerTest, ARestartFindsTheFilesByWhatTheyAre) {
+    write("a\nb\n");
+    EXPECT_EQ(read().size(), 2U);
+    rotate();
+    write("c\n");
+    EXPECT_EQ(read().size(), 1U);
+    rotate();
+    rotate();
+    write("d\n");  // never seen before
+    for (std::uint64_t stored = 0; stored <= 4; ++stored) {
+        start(stored);
+        Records all{"a", "b", "c", "d"};
+        all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(stored));
+        EXPECT_EQ(read(), all);
+    }
+    EXPECT_TRUE(notes_.empty());
+}
+
+TEST_F(FileFollowerTest, ALineWithoutEndAtARotationStaysARecord) {
+    write("a\nlast");
+    rotate();
+    write("b\n");
+    EXPECT_EQ(read(2), (Records{"a", "last"}));
+    start(2);
+    EXPECT_EQ(read(), Records{"b"});
+    start(1);
+    EXPECT_EQ(read(), (Records{"last", "b"}));
+}
+
+TEST_F(FileFollowerTest, AnOldStateFileIsAsGood) {
+    write("a\n");
+    EXPECT_EQ(read().size(), 1U);
+    fs::copy_file(state_path(), state_path() + ".old");
+    rotate();
+    write("b\nc\n");
+    EXPECT_EQ(read().size(), 2U);
+    rotate();
+    write("d\n");
+    EXPECT_EQ(read().size(), 1U);
+    fs::rename(state_path() + ".old", state_path());
+    start(3);
+    EXPECT_EQ(read(), Records{"d"});
+}
+
+TEST_F(FileFollowerTest, WithoutAStateFileTheFileIsCounted) {
+    write("a\nb\nc\n");
+    EXPECT_EQ(read().size(), 3U);
+    fs::remove(state_path());
+    start(2);
+    EXPECT_EQ(read(), Records{"c"});
+    EXPECT_EQ(notes_.size(), 1U);
+}
+
+TEST_F(FileFollowerTest, WithoutAStateFileAShorterFileIsRefused) {
+    write("a\n");
+    FileFollower other(log(), '\n', FollowState(state_path() + "2", "owner"), clock_, [](const std::string&) {});
+    EXPECT_EQ(other.seek(2).error().code(), Code::kIo);
+}
+
+TEST_F(FileFollowerTest, AnotherProducersStateFileIsRefused) {
+    write("a\n");
+    read();
+    FollowState other(state_path(), "another");
+    EXPECT_EQ(other.load().error().code(), Code::kConfig);
+    std::ofstream(state_path()) << "{}";
+    EXPECT_EQ(FollowState(state_path(), "owner").load().error().code(), Code::kConfig);
+}
+
+TEST_F(FileFollowerTest, CheckpointsSpareReadingFromTheBeginning) {
+    std::string text;
+    for (int i = 0; i < 2'000; ++i) text += std::to_string(i) + "\n";
+    write(text);
+    EXPECT_EQ(read().size(), 2'000U);
+    clock_.advance(2s);
+    ASSERT_TRUE(follower_->stored_below(1'500));
+    FollowState state(state_path(), "owner");
+    ASSERT_TRUE(state.load());
+    EXPECT_EQ(state.files.back().record, 1'280U);
+    EXPECT_EQ(text.substr(state.files.back().offset, 5), "1280\n");
+    for (const std::uint64_t stored : {0U, 100U, 1'280U, 1'500U, 2'000U}) {
+        start(stored);
+        const Records rest = read();
+        ASSERT_EQ(rest.size(), 2'000 - stored);
+        if (stored < 2'000) {
+            EXPECT_EQ(rest.front(), std::to_string(stored));
+        }
+    }
+}
+
+TEST_F(FileFollowerTest, WhatWasRotatedAwayUnreadIsToldAndTheRestGoesOn) {
+    write("a\nb\n");
+    EXPECT_EQ(read().size(), 2U);
+    fs::remove(log());
+    write("c\n");
+    start(1);
+    EXPECT_EQ(read(), Records{"c"});
+    EXPECT_EQ(notes_.size(), 1U);
+    start(2);
+    EXPECT_EQ(read(), Records{}) << "c is record 1 now";
+}
+
+TEST_F(FileFollowerTest, AFileThatLostItsEndGoesOnBehindWhatIsStored) {
+    const std::string line(99, 'x');
+    for (int i = 0; i < 10; ++i) write(line + "\n");
+    EXPECT_EQ(read().size(), 10U);
+    fs::resize_file(log(), 800);  // as after a power cut
+    start(10);
+    EXPECT_EQ(notes_.size(), 1U);
+    write("d\n");
+    EXPECT_EQ(read(), Records{"d"});
+    start(10);
+    EXPECT_EQ(read(), Records{"d"});
+}
+
+TEST_F(FileFollowerTest, ABrokerThatLostItsEndGetsItAgain) {
+    write("a\nb\nc\n");
+    EXPECT_EQ(read().size(), 3U);
+    ASSERT_TRUE(follower_->stored_below(3));
+    ASSERT_TRUE(follower_->seek(1));
+    EXPECT_EQ(read(), (Records{"b", "c"}));
+}
+
+TEST_F(FileFollowerTest, ATooLargeLineIsAnError) {
+    write("a\n" + std::string((16U << 20U) + 1, 'x') + "\n");
+    PutOptions put;
+    EXPECT_TRUE(follower_->next(put));
+    EXPECT_EQ(follower_->next(put).error().code(), Code::kTooLarge);
+}
+
+/// A writer, rotations and restarts at random: the records are what was written, each once and in order.
+TEST_F(FileFollowerTest, AnyMixOfWritesRotationsAndRestartsIsOneRow) {
+    const std::uint64_t seed = test::test_seed();
+    Random random(seed);
+    std::uint64_t written = 0;
+    std::uint64_t told = 0;
+    Records got;
+    std::string half;
+    for (int step = 0; step < 3'000; ++step) {
+        const std::uint64_t what = random.below(100);
+        if (what < 45) {
+            std::string text;
+            for (std::uint64_t i = 0; i < 1 + random.below(400); ++i) text += std::to_string(written++) + "\n";
+            const std::size_t kept = random.below(3) == 0 ? 1 + random.below(3) : 0;
+            write(half + text.substr(0, text.size() - kept));
+            half = text.substr(text.size() - kept);
+        } else if (what < 52) {
+            write(half);  // a writer ends its line before it goes to the next file
+            half.clear();
+            rotate();
+        } else if (what < 60) {
+            const std::uint64_t stored = std::max(told, got.size() - std::min(random.below(300), got.size()));
+            got.resize(stored);
+            if (random.below(2) == 0) clock_.advance(2s);
+            start(stored);
+        } else if (what < 70) {
+            clock_.advance(1s);
+            told = std::max(told, got.size() - std::min(random.below(300), got.size()));
+            ASSERT_TRUE(follower_->stored_below(told));
+        } else {
+            for (std::string& record : read(random.below(600))) got.push_back(std::move(record));
+        }
+        if (step % 7 == 0) {  // so that no file is rotated away unread
+            for (std::string& record : read()) got.push_back(std::move(record));
+        }
+    }
+    write(half);
+    for (std::string& record : read()) got.push_back(std::move(record));
+    ASSERT_EQ(got.size(), written) << "seed " << seed;
+    for (std::uint64_t i = 0; i < written; ++i) ASSERT_EQ(got[i], std::to_string(i)) << "seed " << seed;
+    EXPECT_TRUE(notes_.empty()) << notes_.front();
+}
+
+}  // namespace
+}  // namespace telpher
