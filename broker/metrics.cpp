@@ -113,6 +113,8 @@ constexpr MetricFamily kLogDropped{"telpher_log_dropped_total", "counter", "",
 constexpr MetricFamily kClients{"telpher_clients", "gauge", "role", "Sessions, by what they do."};
 constexpr MetricFamily kProtocolErrors{"telpher_protocol_errors_total", "counter", "code",
                                        "Frames that broke the protocol."};
+constexpr MetricFamily kAuthFailures{"telpher_auth_failures_total", "counter", "reason",
+                                     "Who was not let in, or not allowed to."};
 constexpr MetricFamily kNetBytes{"telpher_net_bytes_total", "counter", "direction",
                                  "Bytes of messages, with their framing."};
 constexpr MetricFamily kLoopLag{"telpher_loop_lag_seconds", "histogram", "thread",
@@ -127,10 +129,10 @@ constexpr MetricFamily kThreads{"process_threads", "gauge", "", "Threads."};
 constexpr MetricFamily kStarted{"process_start_time_seconds", "gauge", "", "Start, in seconds since 1970-01-01 UTC."};
 
 constexpr auto kFamilies = [] {
-    constexpr std::array kRest{kNacked,         kDead,      kRejected,   kSync,     kSyncMessages,   kStorageBytes,
-                               kStorageFree,    kWatermark, kLogDropped, kClients,  kProtocolErrors, kNetBytes,
-                               kLoopLag,        kBuildInfo, kCpu,        kResident, kVirtual,        kDescriptors,
-                               kDescriptorsMax, kThreads,   kStarted};
+    constexpr std::array kRest{kNacked,      kDead,           kRejected,   kSync,    kSyncMessages,   kStorageBytes,
+                               kStorageFree, kWatermark,      kLogDropped, kClients, kProtocolErrors, kAuthFailures,
+                               kNetBytes,    kLoopLag,        kBuildInfo,  kCpu,     kResident,       kVirtual,
+                               kDescriptors, kDescriptorsMax, kThreads,    kStarted};
     std::array<MetricFamily, kQueueFamilies.size() + kQueueHistograms.size() + kRest.size()> all;
     auto out = all.begin();
     for (const QueueFamily& one : kQueueFamilies) *out++ = one.family;
@@ -264,6 +266,12 @@ void write_broker(Page& page, const Sample& sample) {
             if (counted || row.fatal) {
                 page.out.sample(Exposition::labels({{"code", row.name}}), counted ? number(found->second) : 0);
             }
+        }
+    }
+    if (page.begin(kAuthFailures)) {
+        for (std::size_t i = 0; i < kRefusals; ++i) {
+            const std::string_view reason = Refusals::name(static_cast<Refusal>(i));
+            page.out.sample(Exposition::labels({{"reason", reason}}), number(sample.refusals.at(i)));
         }
     }
     if (page.begin(kNetBytes)) {

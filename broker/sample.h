@@ -1,12 +1,14 @@
 // What the admin port is told of a shard: plain values, filled by the shard's thread in slices, handed over whole.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "broker/queue_metrics.h"
+#include "broker/refusals.h"
 #include "broker/transport.h"
 #include "proto/base/clock.h"
 #include "proto/base/histogram.h"
@@ -53,6 +55,7 @@ struct Sample {
     std::uint64_t disk_room = 0;  ///< Bytes the log can grow by; 0: not known, or none.
     TransportFigures transport;
     std::vector<std::pair<Code, std::uint64_t>> protocol_errors;
+    std::array<std::uint64_t, kRefusals> refusals{};  ///< By Refusal.
     TimeHistogram sync_time;
     CountHistogram sync_messages;
     TimeHistogram loop_lag;

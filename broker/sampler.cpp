@@ -43,6 +43,9 @@ void Sampler::begin(SampleJob& job) const {
     auto errors = core_.protocol_errors;
     if (sample.transport.refused > 0) errors[Code::kProtocol] += sample.transport.refused;
     sample.protocol_errors.assign(errors.begin(), errors.end());
+    for (std::size_t i = 0; i < kRefusals && core_.refusals != nullptr; ++i) {
+        sample.refusals.at(i) = core_.refusals->counted(static_cast<Refusal>(i));
+    }
     auto [sync_time, sync_messages] = core_.log.commit_figures();
     sample.sync_time = sync_time;
     sample.sync_messages = sync_messages;
