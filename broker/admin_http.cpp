@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "broker/admin_stream.h"
+#include "broker/listen_address.h"
 #include "proto/base/check.h"
 #include "proto/service/log_line.h"
 
@@ -90,8 +91,6 @@ void set_reuse_address(socket_t fd) {
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 }
 
-bool loopback(std::string_view host) { return host.starts_with("127.") || host == "localhost" || host == "::1"; }
-
 }  // namespace
 
 bool wants_http(const std::string& text) { return !text.empty() && text != "none"; }
@@ -106,7 +105,7 @@ Result<HttpAddress> check_http_address(const std::string& text, bool insecure) {
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
     const bool good = port == "*" || (error == std::errc() && end == port.data() + port.size() && number <= 65'535);
     if (!good) return fail(Code::kConfig, text + ": the port is a number up to 65535, or * for any");
-    if (!loopback(host) && !insecure) {
+    if (!is_loopback(host) && !insecure) {
         return fail(Code::kConfig, text +
                                        " can be reached from other hosts and anybody there could read names and "
                                        "figures: use 127.0.0.1, or --insecure if the network is yours alone");

@@ -67,7 +67,9 @@ bool GetDesk::holds(const Session& session, const HostedQueue& queue, Offset off
     const auto holder = queue.queue.holder(offset, delivery);
     if (!holder) return false;
     const auto number = by_consumer_.find(*holder);
-    return *holder == ConsumerId() ||
+    // Held for whoever claims it, which only a consumer can.
+    const bool may_claim = session.rights->on(queue.name).any_of(RightSet::kGet);
+    return (*holder == ConsumerId() && may_claim) ||
            (number != by_consumer_.end() && subscriptions_.at(number->second).session == session.id);
 }
 

@@ -1,15 +1,20 @@
 #include "broker/listen_address.h"
 
+#include <arpa/inet.h>
+
 #include <charconv>
 
 namespace telpher::broker {
+
+bool is_loopback(std::string_view host) {
+    in_addr address{};
+    if (::inet_pton(AF_INET, std::string(host).c_str(), &address) == 1) return ntohl(address.s_addr) >> 24U == 127;
+    return host == "localhost" || host == "::1" || host == "[::1]" || host == "lo";
+}
+
 namespace {
 
 constexpr std::size_t kIpcPathBytesMax = 107;  // sun_path
-
-bool loopback(std::string_view host) {
-    return host.starts_with("127.") || host == "localhost" || host == "[::1]" || host == "lo";
-}
 
 Result<std::string> check_tcp(const std::string& endpoint, bool insecure) {
     const std::string_view rest = std::string_view(endpoint).substr(6);
@@ -22,7 +27,7 @@ Result<std::string> check_tcp(const std::string& endpoint, bool insecure) {
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
     const bool good = port == "*" || (error == std::errc() && end == port.data() + port.size() && number <= 65'535);
     if (!good) return fail(Code::kConfig, endpoint + ": the port is a number up to 65535, or * for any");
-    if (!loopback(host) && !insecure) {
+    if (!is_loopback(host) && !insecure) {
         return fail(Code::kConfig,
                     endpoint +
                         " can be reached from other hosts and anybody there could put and get: make keys "

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "telpher/error.h"
 
 namespace telpher::broker {
+
+/// True for an address that only this host reaches: 127.x.y.z, ::1 (in brackets or not), localhost, lo.
+bool is_loopback(std::string_view host);
 
 /// Checks "tcp://ADDRESS:PORT" or "ipc:///PATH" and returns the form libzmq binds ("localhost" becomes 127.0.0.1).
 /// kConfig if it is neither, an ipc path is relative, abstract or too long, or the address can be reached from other

@@ -10,6 +10,15 @@
 
 namespace telpher::broker {
 
+namespace {
+
+/// Nobody puts in another user's place.
+bool is_of(const Session& session, const Producer& producer) {
+    return producer.user.empty() || producer.user == session.user;
+}
+
+}  // namespace
+
 /// Which producer OPEN_PRODUCER means, which may have to be made.
 Result<ProducerId> PutDesk::producer_to_open(const Session& session, const HostedQueue& queue,
                                              const v1::OpenProducer& request) {
@@ -30,6 +39,8 @@ Result<void> PutDesk::check_opener(const Session& session, const HostedQueue& qu
     const auto named = queue.producer_names.find(name);
     const bool has_name = !name.empty() && named != queue.producer_names.end();
     if (id.value() == 0) {
+        if (has_name && !is_of(session, queue.producers.at(named->second)))
+            return fail(Code::kDenied, "another user puts under this name");
         if (name.empty() || has_name || queue.producer_names.size() < limits::kProducerNamesMax) return {};
         return fail(Code::kLimit, "names of producers of one queue");
     }
@@ -40,6 +51,7 @@ Result<void> PutDesk::check_opener(const Session& session, const HostedQueue& qu
     const auto found = queue.producers.find(id);
     if (found == queue.producers.end()) return {};
     const Producer& producer = found->second;
+    if (!is_of(session, producer)) return fail(Code::kUnknownProducer);  // ids can be guessed
     if (producer.fenced) return fail(Code::kFenced);
     if (producer.name != name) return fail(Code::kUnknownProducer, "the producer of this id has a name");
     const Session* owner = core_.sessions.find(producer.session);

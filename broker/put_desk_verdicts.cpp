@@ -28,6 +28,7 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
     if (request.producer() == 0 && !request.name().empty()) give_name(*queue, producer, request.name());
     if (producer.session != session.id) session.producers.emplace_back(queue->id, *id);
     producer.session = session.id;
+    producer.user = session.user;
     producer.peer = session.peer;
     producer.handle = handle->first;
     producer.orphan_until = Instant::never();

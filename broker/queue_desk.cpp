@@ -9,7 +9,8 @@ namespace telpher::broker {
 namespace {
 
 constexpr std::uint32_t kListMax = 1000;
-constexpr std::size_t kListBytesMax = 48 * 1024;  // one more state still fits a control frame
+constexpr std::ptrdiff_t kWaitingOpensMax = 1000;  // of one session: others may wait too
+constexpr std::size_t kListBytesMax = 48 * 1024;   // one more state still fits a control frame
 
 }  // namespace
 
@@ -36,7 +37,9 @@ void QueueDesk::open(Session& session, const v1::Open& request) {
         return opened(session, **made, request.req(), true);
     }
     if (!request.wait()) return core_.refuse(session.peer, request.req(), Error(Code::kNotFound, request.name()));
-    if (waiting_opens_.size() >= limits::kJoinersMax) {
+    const auto waits = std::count_if(waiting_opens_.begin(), waiting_opens_.end(),
+                                     [&](const auto& open) { return open.second.session == session.id; });
+    if (waiting_opens_.size() >= limits::kJoinersMax || waits >= kWaitingOpensMax) {
         return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "waiting opens"));
     }
     waiting_opens_.emplace(request.name(), WaitingOpen{session.id, request.req()});
@@ -186,6 +189,10 @@ void QueueDesk::tell_removed(const HostedQueue& queue) {
 }
 
 void QueueDesk::list(Session& session, const v1::List& request) {
+    // As with PEEK: nothing else bounds how many answers wait for a peer that asks and does not read.
+    if (core_.transport.congested(session.peer)) {
+        return core_.refuse(session.peer, request.req(), Error(Code::kLimit, "read the earlier answers first"));
+    }
     v1::Queues answer;
     answer.set_req(request.req());
     const std::uint32_t max = request.max() == 0 ? kListMax : std::min(request.max(), kListMax);

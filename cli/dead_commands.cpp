@@ -133,7 +133,16 @@ int redrive(const DeadFlags& flags, const Globals& globals) {
     Client client(globals.client_options());
     const auto stats = client.show(flags.queue, timeout_of(globals));
     if (!stats) return command::print_error(stats.error());
-    return command::print(std::to_string(std::min(stats->dead, flags.limit)) + " messages would be redriven\n");
+    std::uint64_t count = flags.ids.empty() ? stats->dead : 0;
+    for (const std::uint64_t id : flags.ids) {
+        const auto dead = client.peek(flags.queue, 1, id, timeout_of(globals), Peeked::State::kDead);
+        if (!dead) return command::print_error(dead.error());
+        count += !dead->empty() && dead->front().id == id ? 1 : 0;
+    }
+    count = std::min(count, flags.limit);
+    if (globals.output != command::Format::kTable)
+        return command::print(command::Json{{"messages", count}}.dump() + "\n");
+    return command::print(std::to_string(count) + " messages would be redriven\n");
 }
 
 int drop(const DeadFlags& flags, const Globals& globals) {

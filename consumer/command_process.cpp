@@ -28,7 +28,11 @@ constexpr Duration kRssEvery = 50ms;
 constexpr int kFirstFreeFd = 10;  // ours are above those that the command gets
 constexpr std::size_t kPumpBytes = 16 * 1024;
 
-bool is_of_machine(int error) { return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE; }
+/// It may pass: the machine is short of something, or the program is being replaced just now.
+bool is_of_machine(int error) {
+    constexpr std::array kPassing{EAGAIN, ENOMEM, EMFILE, ENFILE, ETXTBSY, EIO, ESTALE};
+    return std::find(kPassing.begin(), kPassing.end(), error) != kPassing.end();
+}
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
     std::vector<char*> list;

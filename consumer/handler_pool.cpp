@@ -72,11 +72,12 @@ void HandlerPool::take_all(unsigned thread, RunResult& counts) {
             break;
         }
         handle(thread, *message, counts);
+        last_arrival_ns_.store(clock_.now().ns);  // whoever is at work is not idle
         if (counted && handled_.fetch_add(1) + 1 == options_.messages_max) end(Code::kOk);
     }
 }
 
-// Idle is the pool, not a thread: it is over when nothing came to any of them for so long.
+// Idle is the pool, not a thread: it is over when nothing came to any of them, and none was done, for so long.
 Result<Message> HandlerPool::next() {
     if (options_.idle == kForever) return source_.next(kForever);
     for (;;) {

@@ -66,7 +66,7 @@ private:
     const Handler& handler_;
     const Clock& clock_;
     PoolHooks& hooks_;
-    std::atomic<std::int64_t> last_arrival_ns_;  // or the start
+    std::atomic<std::int64_t> last_arrival_ns_;  // or of the end of a handler, or the start
     std::atomic<std::uint64_t> reserved_{0};     // messages taken or waited for, if messages_max
     std::atomic<std::uint64_t> handled_{0};
     std::atomic<bool> ended_{false};

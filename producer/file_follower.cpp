@@ -260,7 +260,11 @@ Result<bool> FileFollower::fill() {
 /// What a file begins with tells it from others, once there is enough of it.
 void FileFollower::know_head() {
     if (current().identity.head_bytes == FileIdentity::kHeadBytes) return;
-    if (const auto identity = FileIdentity::of(fd_.get())) current().identity = *identity;
+    const auto identity = FileIdentity::of(fd_.get());
+    if (!identity || identity->head_bytes == current().identity.head_bytes) return;
+    current().identity = *identity;
+    // At once: after a crash an empty head would be that of any file with this inode.
+    static_cast<void>(save());
 }
 
 /// The file was cut to nothing, and perhaps written anew, since it was read to its end.
@@ -270,7 +274,7 @@ bool FileFollower::was_cut() const {
     const std::uint64_t size = static_cast<std::uint64_t>(about.st_size);
     const std::uint64_t read = offset_ + buffer_.size();
     if (size < read) return true;
-    return size > size_seen_ && !state_.files[at_].identity.is(fd_.get());
+    return !state_.files[at_].identity.is(fd_.get());  // cut and written anew, to any size
 }
 
 // --- from file to file ---

@@ -37,7 +37,9 @@ Result<std::unique_ptr<ZmqSource>> ZmqSource::open(Kind kind, std::string endpoi
         if (kind == Kind::kSub) socket.set(zmq::sockopt::subscribe, topic);
         binds ? socket.bind(endpoint) : socket.connect(endpoint);
     } catch (const zmq::error_t& error) {
-        return fail(Code::kUsage, endpoint + ": " + error.what());
+        // What another program may give up again is no mistake of the command line.
+        const bool passes = error.num() == EADDRINUSE || error.num() == EADDRNOTAVAIL;
+        return fail(passes ? Code::kAddressInUse : Code::kUsage, endpoint + ": " + error.what());
     }
     return source;
 }

@@ -17,7 +17,8 @@ constexpr std::size_t kFileBytesMax = 64 * 1024;
 
 class Descriptor {
 public:
-    explicit Descriptor(const char* path) : fd_(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) {}
+    /// O_NONBLOCK: a pipe of that name must not hold us up.
+    explicit Descriptor(const char* path) : fd_(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {}
     ~Descriptor() {
         if (fd_ >= 0) ::close(fd_);
     }

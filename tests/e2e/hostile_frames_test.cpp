@@ -35,6 +35,32 @@ protected:
         }
         return Code::kOk;
     }
+
+    /// Sends bodies as fast as it can and heeds no limit. True: some of them came in beyond it, and the peer was
+    /// closed. A machine that writes faster than we send raises the limit in time; then there is nothing to refuse.
+    bool flood(const std::string& queue, std::uint64_t& count) {
+        WirePeer peer(endpoint());
+        const auto hello = peer.hello();
+        v1::QueueOptions options;
+        options.set_maxsize(1'000'000);
+        const auto handle = peer.open(queue, options);
+        const auto producer = peer.open_producer(handle);
+        // All of it should be on its way before a single batch can be on disk and the limit be raised.
+        const std::size_t bytes = 1'000'000;
+        count = 8 * hello.limits().session_put_bytes() / bytes;
+        std::string all;
+        v1::Put put;
+        put.set_epoch(peer.epoch());
+        put.set_handle(handle);
+        const std::string header = frame::encode(v1::OP_PUT, put);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            all += ZmtpPeer::frame(header, true) + ZmtpPeer::frame(WirePeer::batch(producer, i, 1, bytes));
+        }
+        peer.zmtp().send_raw(all);
+        const Code code = refusal(peer);
+        EXPECT_TRUE(code == Code::kFlowViolation || code == Code::kOk) << info(code).name;
+        return peer.zmtp().wait_closed(kKickedWithin);
+    }
 };
 
 TEST_P(HostileFrames, a_frame_over_every_limit) {
@@ -199,28 +225,19 @@ TEST_P(HostileFrames, a_put_sent_again_and_again) {
 }
 
 TEST_P(HostileFrames, more_bytes_than_the_broker_allowed) {
-    WirePeer peer(endpoint());
-    const auto hello = peer.hello();
-    v1::QueueOptions options;
-    options.set_maxsize(1'000'000);
-    const auto handle = peer.open("flood", options);
-    const auto producer = peer.open_producer(handle);
-    // All of it is on its way before a single batch can be on disk and the limit be raised.
-    const std::size_t bytes = 1'000'000;
-    const std::uint64_t count = 8 * hello.limits().session_put_bytes() / bytes;
-    std::string all;
-    v1::Put put;
-    put.set_epoch(peer.epoch());
-    put.set_handle(handle);
-    const std::string header = frame::encode(v1::OP_PUT, put);
-    for (std::uint64_t i = 0; i < count; ++i) {
-        all += ZmtpPeer::frame(header, true) + ZmtpPeer::frame(WirePeer::batch(producer, i, 1, bytes));
+    constexpr int kTries = 4;
+    bool closed = false;
+    for (int attempt = 0; attempt < kTries && !closed; ++attempt) {
+        const std::string queue = "flood" + std::to_string(attempt);
+        std::uint64_t count = 0;
+        closed = flood(queue, count);
+        if (closed) {
+            EXPECT_LT(put_count(queue), count);
+        } else {
+            EXPECT_EQ(put_count(queue), count) << "it was not closed, so all of it was within the limit";
+        }
     }
-    peer.zmtp().send_raw(all);
-    const Code code = refusal(peer);
-    EXPECT_TRUE(code == Code::kFlowViolation || code == Code::kOk) << info(code).name;
-    EXPECT_TRUE(peer.zmtp().wait_closed(kKickedWithin));
-    EXPECT_LT(put_count("flood"), count);
+    EXPECT_TRUE(closed);
     expect_unharmed();
 }
 

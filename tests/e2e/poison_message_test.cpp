@@ -100,6 +100,7 @@ TEST_F(PoisonMessage, is_shown_redriven_and_dropped_by_the_commands) {
     EXPECT_EQ(json({"peek", "jobs"}).size(), 0U);
 
     EXPECT_THAT(telpher({"dead", "redrive", "jobs", "--dry-run"}).output, HasSubstr("5 messages"));
+    EXPECT_EQ(json({"dead", "redrive", "jobs", "--dry-run", "--id", "1", "--id", "77"})["messages"], 1);
     EXPECT_EQ(json({"dead", "redrive", "jobs", "--id", "1", "--id", "3"})["messages"], 2);
     EXPECT_EQ(json({"dead", "drop", "jobs", "--limit", "1", "--yes"})["messages"], 1);
     EXPECT_TRUE(telpher({"dead", "drop", "jobs"}).ended.exited(64)) << "nobody to ask";

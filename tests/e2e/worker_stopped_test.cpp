@@ -35,6 +35,15 @@ TEST_F(WorkerStopped, scaling_in_interrupts_nothing_and_repeats_nothing) {
     EXPECT_EQ(queue.stats()->nacked, 0U);
 }
 
+TEST_F(WorkerStopped, at_work_is_not_idle) {
+    Queue queue = make_queue();
+    put(queue, {"1", "2", "3"});
+    Process& worker = run_script({"--exit-on", "idle:300ms"}, "sleep 0.6; log $TELPHER_ID");
+    expect_exit(worker, 0);
+    EXPECT_EQ(lines().size(), 3U);
+    EXPECT_EQ(queue.stats()->acked, 3U);
+}
+
 TEST_F(WorkerStopped, what_outlasts_the_drain_goes_back_without_blame) {
     Queue queue = make_queue();
     put(queue, {"work"});

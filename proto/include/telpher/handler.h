@@ -23,6 +23,7 @@
 /// Raised when what follows changes.
 #define TELPHER_HANDLER_ABI 1
 
+// NOLINTBEGIN(readability-identifier-naming): names of a C interface.
 extern "C" {
 
 /// A header of a message.
@@ -66,6 +67,7 @@ struct telpher_handler_entry {
 };
 
 }  // extern "C"
+// NOLINTEND(readability-identifier-naming)
 
 namespace telpher::handler {
 

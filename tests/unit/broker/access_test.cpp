@@ -199,6 +199,22 @@ TEST_F(AccessTest, nobody_comes_in_under_a_name_that_no_user_has) {
     EXPECT_FALSE(peer.connected());
 }
 
+TEST_F(AccessTest, a_producer_goes_on_by_its_user_alone) {
+    SimPeer owner(broker, "put");
+    owner.hello();
+    const std::uint64_t producer = owner.open_producer(open(owner));
+    owner.lose();
+    broker.settle();
+    local.refused();
+    v1::OpenProducer request;
+    request.set_req(local.request());
+    request.set_epoch(local.epoch());
+    request.set_handle(open(local));
+    request.set_producer(producer);
+    local.send(v1::OP_OPEN_PRODUCER, request);
+    EXPECT_EQ(local.refused(), Code::kUnknownProducer) << "ids can be guessed";
+}
+
 TEST_F(AccessTest, a_session_is_resumed_by_its_user_alone) {
     SimPeer owner(broker, "put");
     const v1::HelloOk session = owner.hello();

@@ -106,6 +106,7 @@ TEST(HttpAddress, OnlyLoopbackUnlessInsecure) {
     EXPECT_EQ(check_http_address("127.0.0.1:*", false)->port, 0);
     EXPECT_FALSE(check_http_address("0.0.0.0:80", false));
     EXPECT_TRUE(check_http_address("0.0.0.0:80", true));
+    EXPECT_FALSE(check_http_address("127.example.org:5680", false)) << "a name, not this host";
     for (const char* bad : {"", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:8x"}) {
         EXPECT_FALSE(check_http_address(bad, true)) << bad;
     }

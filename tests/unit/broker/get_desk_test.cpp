@@ -515,13 +515,20 @@ TEST_F(GetDeskTest, PeekShowsColdAndHotWithoutALease) {
     peek.set_req(peer.request());
     peek.set_name("q");
     peek.set_max(10);
-    peer.send(v1::OP_PEEK, peek);
-    const Frame frame = peer.await(v1::OP_PEEKED);
-    const auto peeked = frame.as<v1::Peeked>();
-    ASSERT_EQ(peeked.runs_size(), 3);
-    EXPECT_EQ(peeked.runs(2).first_offset(), 2U);
-    EXPECT_EQ(peeked.next(), 0U);
-    EXPECT_EQ(as_text(frame.bodies.at(1).bytes()).substr(1, 16), std::string(16, 'a'));
+    std::vector<std::uint64_t> offsets;
+    std::string first;
+    do {  // what is not in memory may end a page
+        peer.send(v1::OP_PEEK, peek);
+        const Frame frame = peer.await(v1::OP_PEEKED);
+        const auto peeked = frame.as<v1::Peeked>();
+        ASSERT_GT(peeked.runs_size(), 0);
+        for (const auto& run : peeked.runs()) offsets.push_back(run.first_offset());
+        if (first.empty()) first = as_text(frame.bodies.at(1).bytes()).substr(1, 16);
+        peek.set_from(peeked.next());
+        peek.set_req(peer.request());
+    } while (peek.from() > 0);
+    EXPECT_EQ(offsets, (std::vector<std::uint64_t>{0, 1, 2}));
+    EXPECT_EQ(first, std::string(16, 'a'));
     EXPECT_EQ(peer.show("q").ready(), 3U);
     peek.set_req(peer.request());
     peek.set_max(1);

@@ -210,9 +210,10 @@ TEST_F(FileFollowerTest, ARestartFindsTheFilesByWhatTheyAre) {
 
 TEST_F(FileFollowerTest, ALineWithoutEndAtARotationStaysARecord) {
     write("a\nlast");
+    EXPECT_EQ(read(), Records{"a"});
     rotate();
     write("b\n");
-    EXPECT_EQ(read(2), (Records{"a", "last"}));
+    EXPECT_EQ(read(1), Records{"last"});
     start(2);
     EXPECT_EQ(read(), Records{"b"});
     start(1);
@@ -327,6 +328,8 @@ TEST_F(FileFollowerTest, AnyMixOfWritesRotationsAndRestartsIsOneRow) {
     std::uint64_t told = 0;
     Records got;
     std::string half;
+    write("");
+    EXPECT_EQ(read(), Records{}) << "it begins with the file that has the name now, not with older ones";
     for (int step = 0; step < 3'000; ++step) {
         const std::uint64_t what = random.below(100);
         if (what < 45) {

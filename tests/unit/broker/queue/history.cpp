@@ -227,7 +227,7 @@ void History::claim(Choices& choices) {
 
 void History::advance(Choices& choices) {
     now_ = now_ + milliseconds(choices.below(30));
-    const auto note = std::make_shared<const Death>(Cause::kLease);
+    const auto note = std::make_shared<const Death>(Death{Cause::kLease, {}, {}});
     const auto ended = queue_->run_timers(now_, UINT64_MAX, note);
     const auto want = reference_.run_timers(now_, note);
     same(ended.returned, want.returned, "returned by time");
