@@ -172,11 +172,16 @@ TEST_F(KeysRefused, no_room_for_a_connection_is_not_taken_for_a_wrong_key) {
     ASSERT_FALSE(first.open("jobs", {.create = false}, Millis(10'000))) << "there is no such queue";
     ClientOptions options = with_key(small.tcp(), alice_);
     options.connect_timeout = Millis(3'000);
-    Client second(options);
-    const auto opened = second.open("jobs", {.create = false}, Millis(30'000));
-    ASSERT_FALSE(opened);
-    EXPECT_EQ(opened.error().code(), Code::kUnreachable) << opened.error().message();
-    EXPECT_THAT(opened.error().detail(), HasSubstr("no room"));
+    // Who has done its handshake before the broker looks at it is told nothing, only closed: then once more.
+    std::string said;
+    for (int attempt = 0; attempt < 6 && said.find("no room") == std::string::npos; ++attempt) {
+        Client second(options);
+        const auto opened = second.open("jobs", {.create = false}, Millis(30'000));
+        ASSERT_FALSE(opened);
+        EXPECT_EQ(opened.error().code(), Code::kUnreachable) << opened.error().message();
+        said = opened.error().detail();
+    }
+    EXPECT_THAT(said, HasSubstr("no room"));
 }
 
 }  // namespace
