@@ -37,7 +37,9 @@ void Refusals::count(Refusal reason, std::string_view who) {
     if (now < next || !row.next_ns.compare_exchange_strong(next, now + kTellEvery.count())) return;
     const std::uint64_t before = row.told.exchange(count, std::memory_order_relaxed);
     const Words& words = kWords.at(static_cast<std::size_t>(reason));
-    std::string text = "refused: " + std::string(who) + ": " + std::string(words.text);
+    // Who is gone already has no address any more.
+    std::string text =
+        "refused: " + std::string(who.empty() ? "a peer that has gone" : who) + ": " + std::string(words.text);
     if (count - before > 1) text += " (" + std::to_string(count - before) + " such since the last line)";
     service::log_line(spdlog::level::warn, "refused", text, {{"reason", words.name}, {"count", std::to_string(count)}});
 }

@@ -303,11 +303,20 @@ void Shard::lost_connection(PeerId peer) {
 }
 
 void Shard::set_users(std::shared_ptr<const Users> users) {
+    const std::set<std::string> lost_keys = users_->lost_keys(*users);
     users_ = std::move(users);
     if (failed_ || ended_) return;
     std::vector<Session*> sessions;
     sessions_.for_each([&](Session& session) { sessions.push_back(&session); });
-    for (Session* session : sessions) review(*session);
+    for (Session* session : sessions) {
+        // It may have come in with the key that counts no more: with another one it comes back.
+        const bool is_user = users_->rights_of(session->user) != nullptr;
+        if (is_user && session->connected && lost_keys.contains(session->user)) {
+            seams_.transport.kick(session->peer);
+            lost_connection(session->peer);
+        }
+        review(*session);
+    }
     journal_->flush();
 }
 

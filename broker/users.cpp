@@ -40,6 +40,15 @@ std::shared_ptr<const Rights> Users::rights_of(std::string_view user) const {
     return found == rights_.end() ? nullptr : found->second;
 }
 
+std::set<std::string> Users::lost_keys(const Users& after) const {
+    std::set<std::string> users;
+    for (const auto& [key, name] : by_key_) {
+        const std::string* still = after.find(key);
+        if (still == nullptr || *still != name) users.insert(name);
+    }
+    return users;
+}
+
 std::string Users::local_user(std::string_view address) {
     if (!address.starts_with(kIpcPeer)) return {};
     address.remove_prefix(kIpcPeer.size());

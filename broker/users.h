@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +27,8 @@ public:
     /// What a user may do; nullptr: there is no such user. Names that no key stands behind (see local_user()) may do
     /// everything.
     [[nodiscard]] std::shared_ptr<const Rights> rights_of(std::string_view user) const;
+    /// Those of whom a key does not count any more in `after`.
+    [[nodiscard]] std::set<std::string> lost_keys(const Users& after) const;
     [[nodiscard]] std::size_t size() const { return rights_.size(); }
 
     /// The name under which a peer without a key goes, by the address libzmq gives it: "uid:1000" on ipc, else empty.

@@ -16,10 +16,20 @@ using broker::Users;
 using security::Rules;
 using security::UserFile;
 
+/// The same key for a user of that name, until it gets another one.
+std::map<std::string, std::string>& keys() {
+    static std::map<std::string, std::string> keys;
+    return keys;
+}
+
 /// Makes `rules` of each user known to the shard.
 void set_users(SimBroker& broker, const std::map<std::string, Rules>& rules) {
     std::vector<UserFile> users;
-    for (const auto& [name, of] : rules) users.push_back({name, {security::make_key_pair()->public_key}, of});
+    for (const auto& [name, of] : rules) {
+        std::string& key = keys()[name];
+        if (key.empty()) key = security::make_key_pair()->public_key;
+        users.push_back({name, {key}, of});
+    }
     broker.shard().set_users(std::make_shared<const Users>(users));
 }
 
@@ -239,6 +249,19 @@ TEST_F(AccessTest, a_user_that_is_removed_is_thrown_out_and_its_work_returns) {
     EXPECT_EQ(consumer.refused(), Code::kAuth);
     EXPECT_FALSE(consumer.connected());
     EXPECT_EQ(local.show("q").ready(), 1U) << "at once: nobody can claim it";
+}
+
+TEST_F(AccessTest, a_key_that_counts_no_more_ends_the_connection_but_not_the_session) {
+    SimPeer producer(broker, "put");
+    const v1::HelloOk session = producer.hello();
+    SimPeer other(broker, "get");
+    other.hello();
+    keys()["put"] = security::make_key_pair()->public_key;
+    set_users(broker, {{"put", {{"q"}, {}, {}}}, {"get", {{}, {"q"}, {}}}});
+    EXPECT_FALSE(producer.connected()) << "it may have the old key";
+    EXPECT_TRUE(other.connected());
+    producer.reconnect();  // only who has the new key gets so far
+    EXPECT_TRUE(producer.hello(session).resumed());
 }
 
 TEST_F(AccessTest, a_right_that_is_lost_ends_the_connection_and_is_not_given_again) {
