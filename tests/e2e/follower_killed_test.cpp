@@ -47,10 +47,12 @@ protected:
         const std::uint64_t count = 1 + random_.below(2'000);
         for (std::uint64_t i = 0; i < count; ++i) file << "record " << written_++ << '\n';
     }
-    /// It begins with the file that has the name when it looks first: that must have happened before a rotation.
+    /// Until it puts what is new: before that it may not have looked at the file that a rotation will move, nor be
+    /// ready for a signal.
     void begin() {
+        const std::uint64_t before = stored();
         grow();
-        ASSERT_TRUE(eventually(20s, [&] { return stored() > 0; })) << producer_->errors();
+        ASSERT_TRUE(eventually(20s, [&] { return stored() > before; })) << producer_->errors();
     }
     void rotate() const {
         for (int i = 30; i > 0; --i) {
@@ -64,6 +66,12 @@ protected:
         broker_.kill();
         pass_time(std::chrono::milliseconds(random_.below(100)));
         broker_.start();
+    }
+    /// Kills one of the two, and starts it again.
+    void interrupt(int cycle, const std::string& path) {
+        if (cycle % 5 == 4) return restart_broker();
+        producer_->kill();
+        start_producer(path);
     }
     std::uint64_t stored() {
         Client client(broker_.ipc());
@@ -108,12 +116,7 @@ TEST_F(FollowerKilled, file) {
             if (random_.below(4) == 0) rotate();
             pass_time(std::chrono::milliseconds(random_.below(15)));
         }
-        if (cycle % 5 == 4) {
-            restart_broker();
-        } else {
-            producer_->kill();
-            start_producer(log());
-        }
+        interrupt(cycle, log());
     }
     judge();
 }
@@ -128,12 +131,7 @@ TEST_F(FollowerKilled, folder) {
             fs::rename(name + ".tmp", name);
         }
         pass_time(std::chrono::milliseconds(random_.below(40)));
-        if (cycle % 5 == 4) {
-            restart_broker();
-        } else {
-            producer_->kill();
-            start_producer(folder());
-        }
+        interrupt(cycle, folder());
     }
     judge();
     EXPECT_TRUE(eventually(10s, [&] { return std::distance(fs::directory_iterator(folder()), {}) == 1; }))

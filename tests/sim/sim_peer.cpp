@@ -70,32 +70,26 @@ std::uint32_t SimPeer::open(std::string_view queue, const v1::QueueOptions& opti
     return await<v1::Opened>(v1::OP_OPENED).handle();
 }
 
-std::uint64_t SimPeer::open_producer(std::uint32_t handle, std::uint64_t producer) {
-    v1::OpenProducer open;
-    open.set_req(request());
-    open.set_handle(handle);
-    open.set_producer(producer);
-    send(v1::OP_OPEN_PRODUCER, open);
-    return await<v1::ProducerOpened>(v1::OP_PRODUCER_OPENED).producer();
-}
-
-v1::ProducerOpened SimPeer::open_named(std::uint32_t handle, std::string_view name, std::uint64_t producer) {
+void SimPeer::ask_producer(std::uint32_t handle, std::uint64_t producer, std::string_view name) {
     v1::OpenProducer open;
     open.set_req(request());
     open.set_handle(handle);
     open.set_producer(producer);
     open.set_name(std::string(name));
     send(v1::OP_OPEN_PRODUCER, open);
+}
+
+std::uint64_t SimPeer::open_producer(std::uint32_t handle, std::uint64_t producer) {
+    return open_named(handle, {}, producer).producer();
+}
+
+v1::ProducerOpened SimPeer::open_named(std::uint32_t handle, std::string_view name, std::uint64_t producer) {
+    ask_producer(handle, producer, name);
     return await<v1::ProducerOpened>(v1::OP_PRODUCER_OPENED);
 }
 
 Code SimPeer::refused_named(std::uint32_t handle, std::string_view name, std::uint64_t producer) {
-    v1::OpenProducer open;
-    open.set_req(request());
-    open.set_handle(handle);
-    open.set_producer(producer);
-    open.set_name(std::string(name));
-    send(v1::OP_OPEN_PRODUCER, open);
+    ask_producer(handle, producer, name);
     return refused();
 }
 

@@ -80,6 +80,7 @@ public:
     [[nodiscard]] std::uint32_t epoch() const { return epoch_; }
 
 private:
+    void ask_producer(std::uint32_t handle, std::uint64_t producer, std::string_view name);
     void read();
 
     SimBroker& broker_;

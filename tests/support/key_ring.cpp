@@ -18,20 +18,20 @@ void KeyRing::telpher(std::vector<std::string> args) {
 
 std::vector<std::string> KeyRing::args() const { return {"--server-key", server_key(), "--users", users()}; }
 
-std::string KeyRing::add(const std::string& name, const std::vector<std::string>& rights) {
+std::string KeyRing::make_key(const char* command, const std::string& name, const std::vector<std::string>& options) {
     const std::string path = fresh_path();
-    std::vector<std::string> args{"user", "add", name, "--dir", users(), "--server-key", server_key(), "--out", path};
-    args.insert(args.end(), rights.begin(), rights.end());
+    std::vector<std::string> args{"user", command, name, "--dir", users(), "--server-key", server_key(), "--out", path};
+    args.insert(args.end(), options.begin(), options.end());
     telpher(std::move(args));
     return path;
 }
 
+std::string KeyRing::add(const std::string& name, const std::vector<std::string>& rights) {
+    return make_key("add", name, rights);
+}
+
 std::string KeyRing::rekey(const std::string& name, const std::vector<std::string>& options) {
-    const std::string path = fresh_path();
-    std::vector<std::string> args{"user", "rekey", name, "--dir", users(), "--server-key", server_key(), "--out", path};
-    args.insert(args.end(), options.begin(), options.end());
-    telpher(std::move(args));
-    return path;
+    return make_key("rekey", name, options);
 }
 
 void KeyRing::remove(const std::string& name) { telpher({"user", "rm", name, "--dir", users()}); }

@@ -32,6 +32,7 @@ public:
 
 private:
     void telpher(std::vector<std::string> args);
+    std::string make_key(const char* command, const std::string& name, const std::vector<std::string>& options);
     std::string fresh_path() { return dir_.path() / ("key" + std::to_string(++files_)); }
 
     TempDir dir_;

@@ -570,6 +570,16 @@ protected:
         net_.send(v1::OP_PRODUCER_OPENED, opened);
         EXPECT_EQ(asked.get().value(), next);
     }
+    /// Has put record 3, unanswered, when the connection is lost; what it says to go on.
+    std::optional<v1::OpenProducer> reconnect_with_a_put() {
+        begin(3);
+        EXPECT_TRUE(queue_->put_async("x"));
+        EXPECT_TRUE(put());
+        net_.down("cut");
+        greet(hello_ok());
+        answer_open(8'000'000);
+        return net_.wait_for<v1::OpenProducer>(v1::OP_OPEN_PRODUCER);
+    }
     void refuse_open(const v1::OpenProducer& open, Code code) {
         v1::Error error;
         error.set_req(open.req());
@@ -620,13 +630,7 @@ TEST_F(NamedPutPartTest, NothingIsTakenAfterARefusal) {
 }
 
 TEST_F(NamedPutPartTest, GoesOnWithIdAndNameAfterAReconnect) {
-    begin(3);
-    ASSERT_TRUE(queue_->put_async("x"));
-    ASSERT_TRUE(put());
-    net_.down("cut");
-    greet(hello_ok());
-    answer_open(8'000'000);
-    const auto open = net_.wait_for<v1::OpenProducer>(v1::OP_OPEN_PRODUCER);
+    const auto open = reconnect_with_a_put();
     ASSERT_TRUE(open);
     EXPECT_EQ(open->producer(), kProducer);
     EXPECT_EQ(open->name(), "tail");
@@ -643,13 +647,7 @@ TEST_F(NamedPutPartTest, GoesOnWithIdAndNameAfterAReconnect) {
 }
 
 TEST_F(NamedPutPartTest, WhoIsFencedMeanwhilePutsNoMoreAndDoesNotTakeTheNameBack) {
-    begin(3);
-    ASSERT_TRUE(queue_->put_async("x"));
-    ASSERT_TRUE(put());
-    net_.down("cut");
-    greet(hello_ok());
-    answer_open(8'000'000);
-    const auto open = net_.wait_for<v1::OpenProducer>(v1::OP_OPEN_PRODUCER);
+    const auto open = reconnect_with_a_put();
     ASSERT_TRUE(open);
     refuse_open(*open, Code::kFenced);
     EXPECT_EQ(queue_->wait(Ticket{3}).error().code(), Code::kUnknown);
