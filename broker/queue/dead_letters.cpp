@@ -7,39 +7,37 @@ namespace telpher::queue {
 
 namespace {
 
-/// The part of a run that lies in `range`, and at most `count` messages of it; nothing if there is none.
-std::optional<Segment> part_of(const std::optional<Segment>& run, Range range, std::uint64_t count) {
-    if (!run || run->range.first >= without_overflow(range).end()) return std::nullopt;
-    const std::uint64_t inside = without_overflow(range).end() - run->range.first;
-    return Segment{{run->range.first, std::min({run->range.count, inside, count})}, run->standing};
+/// Calls take(Segment) for the dead letters of `range`, lowest first; it says how many of that run it took, from its
+/// beginning. Ends when it took none, or at the bounds.
+template <class Take>
+void each_dead(const Ledger& ledger, Range range, std::uint64_t messages_max, std::uint64_t runs_max, Take take) {
+    Offset at = range.first;
+    const Offset end = without_overflow(range).end();
+    for (; messages_max > 0 && runs_max > 0; --runs_max) {
+        const auto run = ledger.next_in(Where::kDead, at);
+        if (!run || run->range.first >= end) return;
+        const std::uint64_t inside = end - run->range.first;
+        const Range shown{run->range.first, std::min({run->range.count, inside, messages_max})};
+        const std::uint64_t taken = take(Segment{shown, run->standing});
+        if (taken == 0) return;
+        messages_max -= taken;
+        at = shown.first + taken;
+    }
 }
 
 }  // namespace
 
-/// Messages of `run` that fit in the queue now: in parts of one batch each, whose messages weigh the same.
-std::uint64_t Queue::State::fitting(Range run) const {
-    const std::uint64_t room = options.maxsize > ledger.live() ? options.maxsize - ledger.live() : 0;
-    if (room == 0 || options.max_bytes == 0) return std::min(room, run.count);
-    const BatchIndex::Place place = ledger.place(run);
-    // One that is larger than the whole bound goes in alone, as a put does.
-    const std::uint64_t alone = ledger.live() == 0 ? 1 : 0;
-    if (ledger.bytes() > options.max_bytes) return alone;
-    const std::uint64_t fit = place.mean.fitting(place.index, options.max_bytes - ledger.bytes());
-    return fit > 0 ? std::min({room, place.range.count, fit}) : alone;
-}
-
 std::vector<ReturnedRange> Queue::redrive(Range range, std::uint64_t messages_max, std::uint64_t runs_max) {
     State& state = *state_;
     std::vector<ReturnedRange> returned;
-    for (; messages_max > 0 && runs_max > 0; --runs_max) {
-        auto part = part_of(state.ledger.next_in(Where::kDead, range.first), range, messages_max);
-        if (part) part->range.count = state.fitting(part->range);
-        if (!part || part->range.count == 0) break;
-        state.give_back(*part, {part->standing.tries.deliveries, 0}, returned);
-        messages_max -= part->range.count;
-        range.count -= part->range.end() - range.first;
-        range.first = part->range.end();
-    }
+    each_dead(state.ledger, range, messages_max, runs_max, [&](Segment dead) {
+        // With a bound in bytes in parts of one batch, whose messages weigh the same.
+        const BatchIndex::Place place = state.ledger.place(dead.range);
+        const std::uint64_t left = state.options.max_bytes == 0 ? dead.range.count : place.range.count;
+        dead.range.count = state.fitting(place.mean, place.index, left, state.ledger.live(), state.ledger.bytes());
+        if (dead.range.count > 0) state.give_back(dead, {dead.standing.tries.deliveries, 0}, returned);
+        return dead.range.count;
+    });
     state.raise_high_water();
     return returned;
 }
@@ -47,16 +45,12 @@ std::vector<ReturnedRange> Queue::redrive(Range range, std::uint64_t messages_ma
 std::vector<Range> Queue::drop_dead(Range range, std::uint64_t messages_max, std::uint64_t runs_max) {
     State& state = *state_;
     std::vector<Range> dropped;
-    for (; messages_max > 0 && runs_max > 0; --runs_max) {
-        const auto part = part_of(state.ledger.next_in(Where::kDead, range.first), range, messages_max);
-        if (!part) break;
-        state.ledger.move(*part, Standing::gone());
-        state.counters.dropped += part->range.count;
-        append(dropped, part->range);
-        messages_max -= part->range.count;
-        range.count -= part->range.end() - range.first;
-        range.first = part->range.end();
-    }
+    each_dead(state.ledger, range, messages_max, runs_max, [&](const Segment& dead) {
+        state.ledger.move(dead, Standing::gone());
+        state.counters.dropped += dead.range.count;
+        append(dropped, dead.range);
+        return dead.range.count;
+    });
     return dropped;
 }
 

@@ -84,8 +84,6 @@ public:
     /// All of `from` (as read from this ledger, or a part of it) gets another standing.
     void move(const Segment& from, const Standing& to);
 
-    [[nodiscard]] std::uint64_t bytes(Range range) const { return batches_.bytes(range); }
-
     // --- looking ---
     /// The run at `at`, cut at `end`; at < end <= next_offset.
     [[nodiscard]] Segment segment(Offset at, Offset end) const;

@@ -19,26 +19,29 @@ Offered Queue::offer(const Put& put) {
     return Offered::kInLine;
 }
 
-/// Messages that a turn can let in: with drop-oldest all but those in somebody's hands can go.
-std::uint64_t Queue::State::room_for_turn() const {
-    const std::uint64_t in_hands = ledger.leased() + ledger.held();
-    return minus(options.maxsize, options.on_full == OnFull::kDropOldest ? in_hands : ledger.live());
+/// Messages that stay whoever comes: with drop-oldest all but those in somebody's hands can go.
+std::uint64_t Queue::State::staying() const {
+    return options.on_full == OnFull::kDropOldest ? ledger.leased() + ledger.held() : ledger.live();
 }
+
+/// Messages that a turn can let in.
+std::uint64_t Queue::State::room_for_turn() const { return minus(options.maxsize, staying()); }
 
 /// How many of the ticket's next messages can come in now.
 std::uint32_t Queue::State::fitting(const Line::Ticket& ticket) const {
-    const std::uint64_t room = room_for_turn();
-    if (room == 0) return 0;
-    const std::uint64_t left = ticket.left();
-    if (options.max_bytes == 0) return static_cast<std::uint32_t>(std::min(left, room));
     const bool drops = options.on_full == OnFull::kDropOldest;
-    // A message larger than the whole bound would wait for ever: it goes in alone.
-    const std::uint64_t stays = drops ? ledger.leased() + ledger.held() : ledger.live();
-    const std::uint32_t alone = stays == 0 ? 1 : 0;
-    const std::uint64_t bytes = drops ? ledger.leased_bytes() : ledger.bytes();
+    return static_cast<std::uint32_t>(
+        fitting(ticket.mean, ticket.taken, ticket.left(), staying(), drops ? ledger.leased_bytes() : ledger.bytes()));
+}
+
+std::uint64_t Queue::State::fitting(const MeanBytes& mean, std::uint64_t index, std::uint64_t left, std::uint64_t stays,
+                                    std::uint64_t bytes) const {
+    const std::uint64_t room = minus(options.maxsize, stays);
+    if (room == 0 || options.max_bytes == 0) return std::min(left, room);
+    const std::uint64_t alone = stays == 0 ? 1 : 0;
     if (bytes > options.max_bytes) return alone;
-    const std::uint64_t fit = ticket.mean.fitting(ticket.taken, options.max_bytes - bytes);
-    return fit > 0 ? static_cast<std::uint32_t>(std::min({left, room, fit})) : alone;
+    const std::uint64_t fit = mean.fitting(index, options.max_bytes - bytes);
+    return fit > 0 ? std::min({left, room, fit}) : alone;
 }
 
 std::optional<TicketId> Queue::State::deadlocked() const {

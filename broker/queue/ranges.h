@@ -28,24 +28,18 @@ inline void append(std::vector<ReturnedRange>& list, Range range, Tries tries) {
     }
 }
 
-inline void append(std::vector<Delayed>& list, const Delayed& delayed) {
-    const bool joins = !list.empty() && list.back().range.end() == delayed.range.first &&
-                       list.back().tries == delayed.tries && list.back().due == delayed.due;
-    if (joins) {
-        list.back().range.count += delayed.range.count;
-    } else {
-        list.push_back(delayed);
+/// The same for runs that say more: they join if they say the same.
+template <class Run>
+void append(std::vector<Run>& list, const Run& run) {
+    if (!list.empty() && list.back().range.end() == run.range.first) {
+        Run same = list.back();
+        same.range = run.range;
+        if (same == run) {
+            list.back().range.count += run.range.count;
+            return;
+        }
     }
-}
-
-inline void append(std::vector<Died>& list, const Died& died) {
-    const bool joins = !list.empty() && list.back().range.end() == died.range.first &&
-                       list.back().tries == died.tries && list.back().note == died.note;
-    if (joins) {
-        list.back().range.count += died.range.count;
-    } else {
-        list.push_back(died);
-    }
+    list.push_back(run);
 }
 
 /// Puts a list that grew in another order into offset order.

@@ -77,13 +77,13 @@ void Queue::State::fail(const Segment& segment, Tries tries, const Ruling& rulin
         ruling.delay == kBackoff ? backoff(options, segment.range.first, tries.attempts) : ruling.delay;
     if (delay <= Duration::zero()) return give_back(segment, tries, result.returned);
     ledger.move(segment, Standing::delayed(tries, now + delay));
-    append(result.delayed, {segment.range, tries, now + delay});
+    append(result.delayed, Delayed{segment.range, tries, now + delay});
 }
 
 void Queue::State::bury(const Segment& segment, Tries tries, const DeathNote& note, std::vector<Died>& died) {
     ledger.move(segment, Standing::dead(tries, note));
     counters.died += segment.range.count;
-    append(died, {segment.range, tries, note});
+    append(died, Died{segment.range, tries, note});
 }
 
 std::vector<Range> Queue::extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now, Duration lease,

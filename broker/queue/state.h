@@ -23,9 +23,13 @@ struct Queue::State {
     };
 
     // Admission (puts.cpp).
+    [[nodiscard]] std::uint64_t staying() const;
     [[nodiscard]] std::uint64_t room_for_turn() const;
     [[nodiscard]] std::uint32_t fitting(const Line::Ticket& ticket) const;
-    [[nodiscard]] std::uint64_t fitting(Range run) const;
+    /// How many of `left` messages, the first of them `index` of those that weigh `mean`, come in beside `stays`
+    /// messages of `bytes`. One that is larger than the whole bound would wait for ever: it goes in alone.
+    [[nodiscard]] std::uint64_t fitting(const MeanBytes& mean, std::uint64_t index, std::uint64_t left,
+                                        std::uint64_t stays, std::uint64_t bytes) const;
     [[nodiscard]] std::optional<Step> plan() const;
     [[nodiscard]] std::optional<TicketId> deadlocked() const;
     [[nodiscard]] std::uint64_t excess_messages(std::uint64_t count) const;

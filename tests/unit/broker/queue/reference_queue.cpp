@@ -113,7 +113,7 @@ void ReferenceQueue::bury(std::uint64_t at, const DeathNote& note, std::vector<D
     message.where = Where::kDead;
     message.note = note;
     ++counters.died;
-    append(died, {one(at), message.tries, note});
+    append(died, Died{one(at), message.tries, note});
 }
 
 Settled ReferenceQueue::settle(ConsumerId consumer, Range range, std::uint32_t delivery, const Ruling& ruling,
@@ -146,7 +146,7 @@ Settled ReferenceQueue::settle(ConsumerId consumer, Range range, std::uint32_t d
             return bury(at, ruling.note, result.died);
         message.where = waits ? Where::kDelayed : Where::kReady;
         message.at = now + ruling.delay;
-        if (waits) return append(result.delayed, {one(at), message.tries, message.at});
+        if (waits) return append(result.delayed, Delayed{one(at), message.tries, message.at});
         append(result.returned, one(at), message.tries);
     });
     if (above.count > 0) append(result.lost, above);
