@@ -5,14 +5,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
 
 #include "broker/admin_stream.h"
-#include "broker/listen_address.h"
 #include "proto/base/check.h"
 #include "proto/service/log_line.h"
 
@@ -96,21 +94,16 @@ void set_reuse_address(socket_t fd) {
 bool wants_http(const std::string& text) { return !text.empty() && text != "none"; }
 
 Result<HttpAddress> check_http_address(const std::string& text, bool insecure) {
-    const std::size_t colon = text.rfind(':');
-    if (colon == std::string::npos || colon == 0) return fail(Code::kConfig, text + ": ADDRESS:PORT is meant");
-    std::string host = text.substr(0, colon);
+    const auto split = split_host_port(text, text, "ADDRESS:PORT");
+    if (!split) return fail(split.error());
+    std::string host = split->host;
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    const std::string port = text.substr(colon + 1);
-    unsigned number = 0;
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-    const bool good = port == "*" || (error == std::errc() && end == port.data() + port.size() && number <= 65'535);
-    if (!good) return fail(Code::kConfig, text + ": the port is a number up to 65535, or * for any");
     if (!is_loopback(host) && !insecure) {
         return fail(Code::kConfig, text +
                                        " can be reached from other hosts and anybody there could read names and "
                                        "figures: use 127.0.0.1, or --insecure if the network is yours alone");
     }
-    return HttpAddress{host == "localhost" ? "127.0.0.1" : host, static_cast<int>(number)};
+    return HttpAddress{host == "localhost" ? "127.0.0.1" : host, split->port};
 }
 
 class AdminHttp::Server final : public httplib::Server {

@@ -10,19 +10,17 @@
 #include <string>
 
 #include "broker/admin_pages.h"
+#include "broker/listen_address.h"
 #include "proto/base/clock.h"
 #include "telpher/error.h"
 
 namespace telpher::broker {
 
-/// The address of the admin port, ADDRESS:PORT. Errors: kConfig, also for an address that other hosts can reach unless
-/// `insecure`.
-struct HttpAddress {
-    std::string host;
-    int port = 0;  ///< 0: any.
-};
+using HttpAddress = HostPort;
 /// Nothing, or "none", asks for no admin port.
 bool wants_http(const std::string& text);
+/// The address of the admin port, ADDRESS:PORT. Errors: kConfig, also for an address that other hosts can reach unless
+/// `insecure`.
 Result<HttpAddress> check_http_address(const std::string& text, bool insecure);
 
 /// What one connection may take.

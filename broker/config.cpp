@@ -279,8 +279,7 @@ void check(DaemonOptions& options, config::Resolved& resolved) {
         if (!users) complain({"security.users_dir"}, "security.users_dir: " + users.error().detail());
     }
     if (options.listen.empty()) complain({"listen.client"}, "listen.client must name an address");
-    const auto http = config::find(daemon_table().settings(), "listen.http");
-    options.http_asked = resolved.values[*http].origin.kind != config::Origin::Kind::kDefault;
+    options.http_asked = resolved.given(daemon_table().settings(), "listen.http");
     if (!options.http_asked && options.dev) options.http.clear();
     if (wants_http(options.http)) {
         const auto checked = check_http_address(options.http, options.insecure);

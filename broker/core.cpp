@@ -66,10 +66,9 @@ void Core::ok(const Session& session, std::uint64_t req) {
 }
 
 void Core::ok_when_committed(const Session& session, std::uint64_t req) {
-    gate.add(queue::Durability::kFsync, journal.last(), [this, id = session.id, peer = session.peer, req] {
-        const Session* still = sessions.find(id);
-        if (still != nullptr && still->connected && still->peer == peer) ok(*still, req);
-    });
+    v1::Ok message;
+    message.set_req(req);
+    send_when_committed(session, v1::OP_OK, std::move(message));
 }
 
 Lsn Core::safe_upto(queue::Durability durability) const {

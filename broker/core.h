@@ -61,6 +61,17 @@ struct Core {
     void ok(const Session& session, std::uint64_t req);
     /// Answers `req` with OK once everything logged so far is committed (if the connection is still the same).
     void ok_when_committed(const Session& session, std::uint64_t req);
+    /// Sends `message` once everything logged so far is as safe as `durability` asks (if the connection is still the
+    /// same).
+    template <class Message>
+    void send_when_committed(const Session& session, v1::Op op, Message message,
+                             queue::Durability durability = queue::Durability::kFsync) {
+        gate.add(durability, journal.last(),
+                 [this, op, message = std::move(message), id = session.id, peer = session.peer] {
+                     const Session* still = sessions.find(id);
+                     if (still != nullptr && still->peer == peer) send(*still, op, message);
+                 });
+    }
     /// Everything logged up to here is as safe as `durability` asks.
     [[nodiscard]] Lsn safe_upto(queue::Durability durability) const;
     /// Live messages that went away are told to the log, empty batches dropped.

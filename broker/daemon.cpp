@@ -192,7 +192,7 @@ std::string ready_status(const ShardThread::Pulse& pulse) {
 /// Serves until a signal to stop, or the log's failure: what the main thread does meanwhile.
 Events::Event attend(const Invocation& invocation, Configuration& running, const Events& events, Served served) {
     ShardThread& shard = served.shard;
-    service::Watchdog watchdog(service::watchdog_interval(), system_clock().now(), shard.pulse().rounds);
+    service::Watchdog watchdog(service::watchdog_interval(), system_clock().now(), shard.pulse().turned);
     std::string status = ready_status(shard.pulse());
     service::notify_ready(status);
     for (;;) {
@@ -205,7 +205,7 @@ Events::Event attend(const Invocation& invocation, Configuration& running, const
             service::notify_ready(status);
         }
         const ShardThread::Pulse pulse = shard.pulse();
-        if (watchdog.due(system_clock().now(), pulse.rounds)) service::notify_watchdog();
+        if (watchdog.due(system_clock().now(), pulse.turned)) service::notify_watchdog();
         if (std::exchange(status, ready_status(pulse)) != status) service::notify_status(status);
         service::report_dropped_log_lines();
     }
@@ -300,8 +300,7 @@ int run_daemon(const Invocation& invocation) {
             auto dir = make_dev_dir();
             if (!dir) return fail(dir.error());
             options.data_dir = *dir;
-            const auto listen = config::find(daemon_table().settings(), "listen.client");
-            const bool given = running.resolved.values[*listen].origin.kind != config::Origin::Kind::kDefault;
+            const bool given = running.resolved.given(daemon_table().settings(), "listen.client");
             if (!given) options.listen = {"ipc://" + *dir + "/telpher.sock"};
         }
         return raise_descriptors(options.connections_max);

@@ -54,11 +54,7 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
     opened.set_req(request.req());
     opened.set_producer(id->value());
     opened.set_next_sequence(producer.window.decided_below().value());
-    core_.gate.add(queue::Durability::kFsync, core_.journal.last(),
-                   [this, opened, of = session.id, peer = session.peer] {
-                       const Session* still = core_.sessions.find(of);
-                       if (still != nullptr && still->peer == peer) core_.send(*still, v1::OP_PRODUCER_OPENED, opened);
-                   });
+    core_.send_when_committed(session, v1::OP_PRODUCER_OPENED, std::move(opened));
 }
 
 void PutDesk::close_producer(Session& session, const v1::CloseProducer& request) {

@@ -90,11 +90,7 @@ void QueueDesk::opened(Session& session, HostedQueue& queue, std::uint64_t req, 
     session.handles.emplace(handle.id, handle);
     queue.openers.emplace(session.id, handle.id);
     // The queue may be new: nobody is told of it before its record is committed.
-    core_.gate.add(queue::Durability::kFsync, core_.journal.last(),
-                   [this, answer, id = session.id, peer = session.peer] {
-                       const Session* still = core_.sessions.find(id);
-                       if (still != nullptr && still->peer == peer) core_.send(*still, v1::OP_OPENED, answer);
-                   });
+    core_.send_when_committed(session, v1::OP_OPENED, std::move(answer));
 }
 
 void QueueDesk::close(Session& session, const v1::Close& request) {

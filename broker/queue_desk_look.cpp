@@ -120,11 +120,7 @@ void QueueDesk::handle_dead(Session& session, const v1::HandleDead& request) {
     done->set_more(!left.empty() && left[0].range.first - range.first < range.count);
     done->set_next(done->more() ? left[0].range.first.value() : 0);
     core_.catalog.touch(*queue);
-    core_.gate.add(queue->queue.options().durability, core_.journal.last(),
-                   [this, answer = *done, id = session.id, peer = session.peer] {
-                       const Session* still = core_.sessions.find(id);
-                       if (still != nullptr && still->peer == peer) core_.send(*still, v1::OP_DEAD_HANDLED, answer);
-                   });
+    core_.send_when_committed(session, v1::OP_DEAD_HANDLED, std::move(*done), queue->queue.options().durability);
 }
 
 Result<v1::DeadHandled> QueueDesk::redrive(HostedQueue& queue, queue::Range range, std::uint64_t max) {

@@ -50,7 +50,7 @@ Result<void> ShardThread::start(Settings settings) {
     replayed_ = true;
     look_up_users();
     if (auto bound = router_->listen(settings.listen); !bound) return bound;
-    beat();
+    tell_size();
     shard_->log().on_commit([this] { wake_.notify(); });
     commit_thread_ = std::thread([this] { run_commits(); });
     turned_ns_ = clock_.now().ns;
@@ -82,14 +82,13 @@ void ShardThread::take_mail() {
     router_->limit(live->connections_max, live->hello_timeout);
 }
 
-void ShardThread::beat() {
-    rounds_.store(rounds_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // only this thread writes
+void ShardThread::tell_size() {
     queues_.store(shard_->queue_count(), std::memory_order_relaxed);
     connections_seen_.store(router_->connections(), std::memory_order_relaxed);
 }
 
 ShardThread::Pulse ShardThread::pulse() const {
-    return {rounds_.load(std::memory_order_relaxed), queues_.load(std::memory_order_relaxed),
+    return {Instant{turned_ns_.load(std::memory_order_relaxed)}, queues_.load(std::memory_order_relaxed),
             connections_seen_.load(std::memory_order_relaxed)};
 }
 
@@ -102,7 +101,7 @@ void ShardThread::run() {
         loop_lag_.observe((now - began - std::exchange(slept_, {})).count());
         began = now;
         take_mail();
-        beat();
+        tell_size();
         look_up_users();
         work_since_trim_ += step(now);  // sleep() looks again
         note_departures();

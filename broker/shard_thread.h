@@ -32,7 +32,7 @@ public:
 
     /// How the shard does, as of its last round.
     struct Pulse {
-        std::uint64_t rounds = 0;  ///< Of its loop. It sleeps half a second at most: a count that stands still hangs.
+        Instant turned;  ///< When its loop began a round. It sleeps half a second at most: one that stays hangs.
         std::size_t queues = 0;
         std::size_t connections = 0;
     };
@@ -69,7 +69,7 @@ public:
 private:
     void run();
     void take_mail();
-    void beat();
+    void tell_size();
     void run_commits();
     std::size_t step(Instant now);
     std::size_t serve_samples();
@@ -91,7 +91,6 @@ private:
     std::atomic<bool> stopping_{false};
     std::atomic<bool> commits_stopping_{false};
     Mailbox<LiveSettings> mail_;
-    std::atomic<std::uint64_t> rounds_{0};
     std::atomic<std::size_t> queues_{0};
     std::atomic<std::size_t> connections_seen_{0};
     // What health() tells.

@@ -37,6 +37,12 @@ struct DeadFlags {
 
 Millis timeout_of(const Globals& globals) { return globals.timeout_or(command::kAnswerTimeout); }
 
+int show(Client& client, const DeadFlags& flags, const Globals& globals,
+         std::string (*as_text)(const std::vector<Peeked>&, const Globals&)) {
+    const auto messages = client.peek(flags.queue, flags.count, flags.from, timeout_of(globals), Peeked::State::kDead);
+    return messages ? command::print(as_text(*messages, globals)) : command::print_error(messages.error());
+}
+
 int list(const DeadFlags& flags, const Globals& globals) {
     Client client(globals.client_options());
     if (flags.queue.empty()) {
@@ -45,16 +51,12 @@ int list(const DeadFlags& flags, const Globals& globals) {
         std::erase_if(*queues, [](const QueueStats& queue) { return queue.dead == 0; });
         return command::print(render(*queues, globals));
     }
-    const auto messages = client.peek(flags.queue, flags.count, flags.from, timeout_of(globals), Peeked::State::kDead);
-    if (!messages) return command::print_error(messages.error());
-    return command::print(render_dead(*messages, globals));
+    return show(client, flags, globals, render_dead);
 }
 
 int peek(const DeadFlags& flags, const Globals& globals) {
     Client client(globals.client_options());
-    const auto messages = client.peek(flags.queue, flags.count, flags.from, timeout_of(globals), Peeked::State::kDead);
-    if (!messages) return command::print_error(messages.error());
-    return command::print(render(*messages, globals));
+    return show(client, flags, globals, render);
 }
 
 /// Goes over the dead letters that the flags ask for, in steps, and counts what was done.

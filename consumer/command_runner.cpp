@@ -87,12 +87,7 @@ Outcome CommandRunner::run(const CommandInput& input, const std::function<void(p
                                                   .extra = metadata.fd(),
                                                   .to = options_.stdout_to,
                                                   .folder = options_.folder});
-    if (!started && started.error().code() == Code::kStopped) return {Action::kRelease};
-    if (!started && started.error().code() == Code::kConfig) return {Action::kBroken, started.error().detail()};
-    if (!started) {
-        command::print_error(started.error());
-        return {Action::kPause};
-    }
+    if (!started) return not_started(started.error());
     if (on_process) on_process(process.pid());
     process.limit(options_.limits, system_clock().now());
     while (process.wait() != CommandProcess::Event::kEnded) continue;

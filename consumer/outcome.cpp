@@ -1,6 +1,15 @@
 #include "consumer/outcome.h"
 
+#include "proto/command/exit.h"
+
 namespace telpher {
+
+Outcome not_started(const Error& error) {
+    if (error.code() == Code::kStopped) return {Action::kRelease};
+    if (error.code() == Code::kConfig) return {Action::kBroken, error.detail()};
+    command::print_error(error);
+    return {Action::kPause};
+}
 
 Verdict to_verdict(const Outcome& outcome) {
     switch (outcome.action) {

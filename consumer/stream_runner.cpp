@@ -115,12 +115,7 @@ Outcome StreamRunner::run(const CommandInput& input, const std::function<void(pi
     if (process_.started() && process_.ended()) (void)finish();  // between two messages: nobody's fault
     if (!process_.started()) {
         const auto started = start(input);
-        if (!started && started.error().code() == Code::kStopped) return {Action::kRelease};
-        if (!started && started.error().code() == Code::kConfig) return {Action::kBroken, started.error().detail()};
-        if (!started) {
-            command::print_error(started.error());
-            return {Action::kPause};
-        }
+        if (!started) return not_started(started.error());
     }
     if (on_process_) on_process_(process_.pid());
     process_.tail().clear();

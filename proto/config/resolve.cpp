@@ -45,6 +45,10 @@ void read_drop_ins(const Settings& settings, const fs::path& folder, Layer& laye
 
 }  // namespace
 
+bool Resolved::given(const Settings& settings, std::string_view path) const {
+    return values.at(find(settings, path).value()).origin.kind != Origin::Kind::kDefault;
+}
+
 void Resolved::complain(const Settings& settings, std::initializer_list<std::string_view> paths, std::string text) {
     const auto wrong = [&](std::string_view path) {
         return std::any_of(problems.begin(), problems.end(), [&](const Problem& p) { return p.path == path; });

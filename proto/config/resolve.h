@@ -26,6 +26,8 @@ struct Resolved {
     Problems problems;
 
     [[nodiscard]] bool ok() const { return problems.empty(); }
+    /// Some source names this setting, which is of the table.
+    [[nodiscard]] bool given(const Settings& settings, std::string_view path) const;
     /// Adds a problem that several settings make together; it is told at the first of `paths` that somebody gave. Not
     /// if one of them is wrong by itself: then nobody knows what it was to be.
     void complain(const Settings& settings, std::initializer_list<std::string_view> paths, std::string text);

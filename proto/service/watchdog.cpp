@@ -9,10 +9,10 @@ constexpr int kAsksPerInterval = 10;  // of a worker that did not go round in ti
 
 }  // namespace
 
-bool Watchdog::due(Instant now, std::uint64_t rounds) {
-    if (interval_ == Duration::zero() || now < told_ + interval_ / 2 || rounds == rounds_) return false;
+bool Watchdog::due(Instant now, Instant turned) {
+    if (interval_ == Duration::zero() || now < told_ + interval_ / 2 || turned == turned_) return false;
     told_ = now;
-    rounds_ = rounds;
+    turned_ = turned;
     return true;
 }
 

@@ -2,26 +2,24 @@
 // threads that do the work went round since it was told last. Pure; owned by the main thread; time is passed in.
 #pragma once
 
-#include <cstdint>
-
 #include "proto/base/clock.h"
 
 namespace telpher::service {
 
 class Watchdog {
 public:
-    /// `interval`: what the manager waits for; zero: there is none. `rounds` counts the worker's rounds.
-    Watchdog(Duration interval, Instant now, std::uint64_t rounds) : interval_(interval), told_(now), rounds_(rounds) {}
+    /// `interval`: what the manager waits for; zero: there is none. `turned`: when the worker began its last round.
+    Watchdog(Duration interval, Instant now, Instant turned) : interval_(interval), told_(now), turned_(turned) {}
 
     /// True: tell now.
-    bool due(Instant now, std::uint64_t rounds);
+    bool due(Instant now, Instant turned);
     /// When to ask again.
     [[nodiscard]] Instant ask_at(Instant now) const;
 
 private:
     Duration interval_;
     Instant told_;
-    std::uint64_t rounds_;
+    Instant turned_;
 };
 
 }  // namespace telpher::service
