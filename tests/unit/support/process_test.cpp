@@ -88,7 +88,8 @@ TEST(Process, limits_and_counts_descriptors) {
     ASSERT_TRUE(process.wait_for_output("128\n", 10s));
     EXPECT_EQ(process.output(), "64\n128\n");
     EXPECT_TRUE(eventually(10s, [&] { return process.usage().descriptors >= 5; }));
-    EXPECT_GT(process.usage().resident_bytes, 100'000U);
+    // Between the shell and tail, in the middle of its exec, a process holds next to nothing.
+    EXPECT_TRUE(eventually(10s, [&] { return process.usage().resident_bytes > 100'000U; }));
     EXPECT_GE(process.usage().resident_peak_bytes, process.usage().resident_bytes / 2);
     EXPECT_EQ(process.usage().threads, 1U);
 }
