@@ -30,9 +30,10 @@ struct TransportNews {
     /// When it is over: kAuth = the other side has said that it does not let us in, or the mechanisms differ: no use to
     /// try again; kUnreachable = anything else.
     Code code = Code::kUnreachable;
-    /// When it is over: keys are used, and it was closed in order during the handshake, without a word. That is what
-    /// the wrong server key looks like, and sometimes a broker that goes down just then.
-    bool maybe_wrong_key = false;
+    /// When it is over: it was closed in order during the handshake, without a word, where keys may be in use. That is
+    /// what the wrong server key looks like; a missing key too, if the broker was quicker to close than to say what it
+    /// speaks; and sometimes a broker that goes down just then.
+    bool maybe_keys = false;
 };
 
 class Transport {

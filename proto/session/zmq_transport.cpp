@@ -80,10 +80,11 @@ private:
 
 class ZmqTransport final : public Transport {
 public:
-    ZmqTransport(void* socket, void* monitor, bool has_keys)
+    ZmqTransport(void* socket, void* monitor, bool has_keys, bool is_tcp)
         : socket_(socket),
           monitor_(monitor),
           has_keys_(has_keys),
+          is_tcp_(is_tcp),
           message_fd_(get(socket, ZMQ_FD)),
           news_fd_(get(monitor, ZMQ_FD)) {}
     ~ZmqTransport() override {
@@ -172,11 +173,7 @@ private:
             case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
                 // A broker that has no room resets the connection; who does not understand the other closes it.
                 if (value == ECONNRESET) return {.reason = "the broker has no room for another connection"};
-                if (!has_keys_) return {.reason = "the connection was closed during the handshake"};
-                return {.reason =
-                            "the connection was closed during the handshake: is the server's public key in the "
-                            "key file that of this broker?",
-                        .maybe_wrong_key = true};
+                return cut_short();
             case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
                 if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
                     return {.reason = mismatch(), .code = Code::kAuth};
@@ -186,6 +183,15 @@ private:
                 return {.reason = "the other side does not speak this protocol"};
         }
     }
+    [[nodiscard]] TransportNews cut_short() const {
+        std::string reason = "the connection was closed during the handshake";
+        if (has_keys_) {
+            reason += ": is the server's public key in the key file that of this broker?";
+        } else if (is_tcp_) {
+            reason += ": does the broker want a key at this address (--key-file or TELPHER_KEY_FILE)?";
+        }
+        return {.reason = std::move(reason), .maybe_keys = has_keys_ || is_tcp_};
+    }
     [[nodiscard]] std::string mismatch() const {
         return has_keys_ ? "the broker uses no keys at this address, but there is a key file: leave it out"
                          : "the broker wants a key at this address: --key-file or TELPHER_KEY_FILE";
@@ -194,6 +200,7 @@ private:
     void* socket_;
     void* monitor_;
     bool has_keys_;
+    bool is_tcp_;
     int message_fd_;
     int news_fd_;
     bool drained_ = false;  ///< Was found empty, and nothing was sent since: message_fd_ tells of the next.
@@ -234,7 +241,7 @@ public:
             zmq_close(socket);
             return fail(Code::kUsage, endpoint + ": " + error);
         }
-        return std::make_unique<ZmqTransport>(socket, monitor, keys_.has_value());
+        return std::make_unique<ZmqTransport>(socket, monitor, keys_.has_value(), endpoint.starts_with("tcp://"));
     }
 
 private:

@@ -475,7 +475,7 @@ TEST_F(CoreTest, ARemovedUserIsToldEvenLater) {
 TEST_F(CoreTest, HandshakesCutShortOnceInAWhileAreNoRefusal) {
     call(v1::OP_SEAL);
     for (int i = 0; i < 2; ++i) {
-        net_.refuse({.reason = "closed", .maybe_wrong_key = true});
+        net_.refuse({.reason = "closed", .maybe_keys = true});
         work();
         work(11s);
     }
@@ -485,7 +485,7 @@ TEST_F(CoreTest, HandshakesCutShortOnceInAWhileAreNoRefusal) {
 TEST_F(CoreTest, HandshakesCutShortAgainAndAgainAre) {
     call(v1::OP_SEAL);
     for (int i = 0; i < 40 && ended_.empty(); ++i) {
-        net_.refuse({.reason = "closed: is it the right key?", .maybe_wrong_key = true});
+        net_.refuse({.reason = "closed: is it the right key?", .maybe_keys = true});
         work();
         for (int ms = 0; ms < 20 && core_.transport() == nullptr && ended_.empty(); ++ms) work(100ms);
     }
