@@ -1,10 +1,12 @@
 #include "broker/admin_http.h"
 
 #include <httplib.h>
+#include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -19,9 +21,13 @@ namespace {
 
 constexpr std::size_t kWorkers = 4;
 /// Connections that wait for a worker; more are told to come back.
-constexpr std::size_t kWaitingMax = 16;
+constexpr std::size_t kWaitingMax = 252;
 constexpr int kBacklog = 64;
 constexpr std::size_t kPayloadMax = 64 * 1024;
+
+/// How long the kernel keeps a connection to itself that has sent nothing, so that it takes no place; unless there are
+/// too many of them.
+constexpr int kDeferSeconds = 5;
 
 /// What a connection gets that finds no place: an answer to a request that nobody read.
 std::string overloaded() {
@@ -34,7 +40,8 @@ std::string overloaded() {
 /// accepts, where Server only refuses it.
 class BoundedPool final : public httplib::TaskQueue {
 public:
-    BoundedPool() {
+    /// `waiting`, how many tasks wait for a thread, outlives the pool.
+    explicit BoundedPool(std::atomic<int>& waiting) : waiting_(waiting) {
         for (std::size_t i = 0; i < kWorkers; ++i) threads_.emplace_back([this] { work(); });
     }
 
@@ -43,6 +50,7 @@ public:
             const std::lock_guard lock(mutex_);
             if (tasks_.size() < kWaitingMax) {
                 tasks_.push_back(std::move(task));
+                ++waiting_;
                 arrived_.notify_one();
                 return;
             }
@@ -67,6 +75,7 @@ private:
             if (tasks_.empty()) return;
             const std::function<void()> task = std::move(tasks_.front());
             tasks_.pop_front();
+            --waiting_;
             lock.unlock();
             try {
                 task();
@@ -76,6 +85,7 @@ private:
         }
     }
 
+    std::atomic<int>& waiting_;
     std::mutex mutex_;
     std::condition_variable arrived_;
     std::deque<std::function<void()>> tasks_;
@@ -114,7 +124,7 @@ public:
           limits_(limits),
           stop_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
         TELPHER_CHECK(stop_fd_ >= 0);
-        new_task_queue = [] { return new BoundedPool; };
+        new_task_queue = [this] { return new BoundedPool(waiting_); };
         set_socket_options(set_reuse_address);
         set_payload_max_length(kPayloadMax);
         set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
@@ -137,6 +147,7 @@ public:
         const int port = address.port == 0                          ? bind_to_any_port(address.host)
                          : bind_to_port(address.host, address.port) ? address.port
                                                                     : -1;
+        ::setsockopt(svr_sock_, IPPROTO_TCP, TCP_DEFER_ACCEPT, &kDeferSeconds, sizeof kDeferSeconds);
         if (port > 0 && ::listen(svr_sock_, kBacklog) == 0) return port;  // the library has it at 5
         return fail(Code::kAddressInUse, "admin port " + address.host + ":" + std::to_string(address.port) +
                                              ": another process has it, or it is not this host's");
@@ -181,7 +192,7 @@ private:
 
     /// One request a connection: no idle one keeps a worker.
     bool process_and_close_socket(socket_t fd) override {
-        AdminStream stream(fd, stop_fd_, limits_, clock_);
+        AdminStream stream(fd, stop_fd_, limits_, clock_, waiting_);
         if (std::this_thread::get_id() == listener_) {
             static_cast<void>(::send(fd, overloaded_.data(), overloaded_.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
             return false;
@@ -198,6 +209,7 @@ private:
     const HttpLimits limits_;
     const std::string overloaded_ = overloaded();
     const int stop_fd_;
+    std::atomic<int> waiting_{0};  ///< Connections that wait for a worker.
     std::thread thread_;
     std::thread::id listener_;  ///< Of thread_, set there before it accepts.
     std::atomic<bool> ended_{false};

@@ -25,9 +25,10 @@ Result<HttpAddress> check_http_address(const std::string& text, bool insecure);
 
 /// What one connection may take.
 struct HttpLimits {
-    Duration request = std::chrono::seconds(5);  ///< From the connection until the request is there.
-    Duration answer = std::chrono::seconds(10);  ///< From there until the answer has left.
-    std::size_t request_bytes = 128 * 1024;      ///< With its headers.
+    Duration request = std::chrono::seconds(5);                 ///< From the connection until the request is there.
+    Duration request_crowded = std::chrono::milliseconds(50);  ///< The same while others wait for their turn.
+    Duration answer = std::chrono::seconds(10);                 ///< From there until the answer has left.
+    std::size_t request_bytes = 128 * 1024;                     ///< With its headers.
 };
 
 class AdminHttp {

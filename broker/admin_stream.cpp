@@ -35,8 +35,9 @@ void name(NameCall call, int fd, std::string& ip, int& port) {
 
 }  // namespace
 
-AdminStream::AdminStream(int fd, int stop_fd, const HttpLimits& limits, const Clock& clock)
-    : fd_(fd), stop_fd_(stop_fd), limits_(limits), clock_(clock), read_until_(clock.now() + limits.request) {
+AdminStream::AdminStream(int fd, int stop_fd, const HttpLimits& limits, const Clock& clock,
+                         const std::atomic<int>& waiting)
+    : fd_(fd), stop_fd_(stop_fd), limits_(limits), clock_(clock), waiting_(waiting), began_(clock.now()) {
     ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
 }
 
@@ -45,25 +46,38 @@ AdminStream::~AdminStream() {
     ::close(fd_);
 }
 
-bool AdminStream::wait(short events, Instant deadline) const {
+AdminStream::Waited AdminStream::wait(short events, Instant deadline) const {
     for (;;) {
         const Duration left = deadline - clock_.now();
-        if (left <= Duration::zero()) return false;
+        if (left <= Duration::zero()) return Waited::kTimeout;
         std::array<pollfd, 2> polled{pollfd{fd_, events, 0}, pollfd{stop_fd_, POLLIN, 0}};
         const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
         const int ready = ::poll(polled.data(), polled.size(), static_cast<int>(std::min<std::int64_t>(ms, 60'000)));
-        if (ready < 0 && errno != EINTR) return false;
-        if (polled[1].revents != 0) return false;
-        if (ready > 0) return true;  // what is wrong with the socket the call says
+        if (ready < 0 && errno != EINTR) return Waited::kOver;
+        if (polled[1].revents != 0) return Waited::kOver;
+        if (ready > 0) return Waited::kReady;  // what is wrong with the socket the call says
     }
 }
 
-bool AdminStream::is_readable() const { return begin_ < end_ || wait(POLLIN, read_until_); }
-bool AdminStream::is_writable() const { return wait(POLLOUT, std::min(write_until_, clock_.now() + limits_.answer)); }
+/// In steps, as others may come to wait meanwhile.
+bool AdminStream::wait_for_request() const {
+    constexpr auto kStep = std::chrono::milliseconds(50);
+    for (;;) {
+        const Duration limit = waiting_ > 0 ? std::min(limits_.request_crowded, limits_.request) : limits_.request;
+        const Waited waited = wait(POLLIN, std::min(began_ + limit, clock_.now() + kStep));
+        if (waited != Waited::kTimeout) return waited == Waited::kReady;
+        if (clock_.now() >= began_ + limit) return false;
+    }
+}
+
+bool AdminStream::is_readable() const { return begin_ < end_ || wait_for_request(); }
+bool AdminStream::is_writable() const {
+    return wait(POLLOUT, std::min(write_until_, clock_.now() + limits_.answer)) == Waited::kReady;
+}
 
 ssize_t AdminStream::read(char* into, size_t size) {
     if (begin_ == end_) {
-        if (read_bytes_ >= limits_.request_bytes || !wait(POLLIN, read_until_)) return -1;
+        if (read_bytes_ >= limits_.request_bytes || !wait_for_request()) return -1;
         const ssize_t got = ::recv(fd_, buffer_.data(), buffer_.size(), 0);
         if (got <= 0) return got;
         begin_ = 0;
@@ -82,7 +96,7 @@ ssize_t AdminStream::write(const char* from, size_t size) {
         const ssize_t sent = ::send(fd_, from, size, MSG_NOSIGNAL);
         if (sent >= 0) return sent;
         if (errno == EINTR) continue;
-        if (errno != EAGAIN || !wait(POLLOUT, write_until_)) return -1;
+        if (errno != EAGAIN || wait(POLLOUT, write_until_) != Waited::kReady) return -1;
     }
 }
 

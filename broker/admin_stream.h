@@ -8,6 +8,7 @@
 #include <httplib.h>
 
 #include <array>
+#include <atomic>
 #include <string>
 
 #include "broker/admin_http.h"
@@ -17,8 +18,9 @@ namespace telpher::broker {
 
 class AdminStream final : public httplib::Stream {
 public:
-    /// `stop_fd` is readable once the server stops.
-    AdminStream(int fd, int stop_fd, const HttpLimits& limits, const Clock& clock);
+    /// `stop_fd` is readable once the server stops. `waiting` counts the connections that wait for a worker; while
+    /// there are any, the request has to be there within limits.request_crowded. Both outlive the stream.
+    AdminStream(int fd, int stop_fd, const HttpLimits& limits, const Clock& clock, const std::atomic<int>& waiting);
     ~AdminStream() override;
     AdminStream(const AdminStream&) = delete;
     AdminStream& operator=(const AdminStream&) = delete;
@@ -32,13 +34,16 @@ public:
     [[nodiscard]] socket_t socket() const override { return fd_; }
 
 private:
-    [[nodiscard]] bool wait(short events, Instant deadline) const;
+    enum class Waited : std::uint8_t { kReady, kTimeout, kOver };  ///< Over: the server stops, or poll fails.
+    [[nodiscard]] Waited wait(short events, Instant deadline) const;
+    [[nodiscard]] bool wait_for_request() const;
 
     const int fd_;
     const int stop_fd_;
     const HttpLimits limits_;
     const Clock& clock_;
-    Instant read_until_;
+    const std::atomic<int>& waiting_;
+    const Instant began_;
     Instant write_until_ = Instant::never();  ///< Begins with the first write.
     std::size_t read_bytes_ = 0;
     std::array<char, 4096> buffer_{};  ///< cpp-httplib reads a request byte by byte.

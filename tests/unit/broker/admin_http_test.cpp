@@ -112,6 +112,20 @@ TEST(HttpAddress, OnlyLoopbackUnlessInsecure) {
     }
 }
 
+/// A connection that sends `text` and no more.
+int connected(int port, const std::string& text) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    if (!text.empty()) {
+        EXPECT_GT(::send(fd, text.data(), text.size(), MSG_NOSIGNAL), 0);
+    }
+    return fd;
+}
+
 class AdminHttpTest : public testing::Test {
 protected:
     AdminHttpTest()
@@ -123,20 +137,8 @@ protected:
         for (const int fd : open_) ::close(fd);
     }
 
-    /// A connection that sends `text` and no more.
-    int connect(const std::string& text = {}) {
-        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        open_.push_back(fd);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(static_cast<std::uint16_t>(port_));
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-        if (!text.empty()) {
-            EXPECT_GT(::send(fd, text.data(), text.size(), MSG_NOSIGNAL), 0);
-        }
-        return fd;
-    }
+    /// As connected(); closed at the end of the test.
+    int connect(const std::string& text = {}) { return open_.emplace_back(connected(port_, text)); }
     httplib::Client client() {
         httplib::Client client("127.0.0.1", port_);
         client.set_read_timeout(20s);
@@ -184,8 +186,8 @@ TEST_F(AdminHttpTest, NobodyHoldsUpItsEnd) {
 }
 
 TEST_F(AdminHttpTest, TooManyAreToldToComeBack) {
-    constexpr std::size_t kPlaces = 20;  // workers, and those who wait for one
-    for (std::size_t i = 0; i < kPlaces + 10; ++i) connect();
+    constexpr std::size_t kPlaces = 256;  // workers, and those who wait for one
+    for (std::size_t i = 0; i < kPlaces + 10; ++i) connect("G");
     std::string last;
     const auto refused = [&] {
         std::size_t count = 0;
@@ -210,6 +212,30 @@ TEST_F(AdminHttpTest, SlowClientsGoAndOthersGetTheirTurn) {
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->status, 200);
     EXPECT_LT(system_clock().now() - began, 15s);
+}
+
+TEST_F(AdminHttpTest, ThoseWhoSayNothingKeepNobodyOut) {
+    for (int i = 0; i < 200; ++i) connect();
+    const Instant began = system_clock().now();
+    const auto answer = client().Get("/livez");
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_LT(system_clock().now() - began, 10s);
+}
+
+TEST(AdminHttpCrowded, HalfRequestsGoSooner) {
+    AdminHttp http(sources(well(), [](const SampleQuery&) { return one_queue(); }), system_clock(),
+                   {.request = 60s, .request_crowded = 50ms});
+    ASSERT_TRUE(http.start({"127.0.0.1", 0}));
+    const int port = std::stoi(http.endpoint().substr(http.endpoint().rfind(':') + 1));
+    std::vector<int> open;
+    for (int i = 0; i < 100; ++i) open.push_back(connected(port, "GET /metr"));
+    httplib::Client client("127.0.0.1", port);
+    client.set_read_timeout(20s);
+    const auto answer = client.Get("/livez");
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 200);
+    for (const int fd : open) ::close(fd);
 }
 
 TEST_F(AdminHttpTest, EndlessHeadersEnd) {
