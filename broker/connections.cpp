@@ -39,11 +39,18 @@ void Connections::accepted(int fd, Instant now) {
     Connection& connection = by_fd_[fd];
     if (connection.peer.value() != 0) forget_peer(connection.peer);  // its end was not told
     connection = Connection{.since = now, .peer = PeerId(), .user = {}};
-    if (by_fd_.size() > limits_.connections_max) return turn_away(fd, connection);
+    if (by_fd_.size() > limits_.connections_max) {
+        const auto eldest = strangers_.evict(now);
+        if (!eldest) return turn_away(fd, connection);
+        turn_away_unfinished(*eldest);
+    }
     const auto victim = strangers_.add(fd, address_of(fd), now);
-    if (!victim) return;
-    if (refusals_ != nullptr) refusals_->count(Refusal::kUnfinished, address_of(*victim));
-    turn_away(*victim, by_fd_.at(*victim));
+    if (victim) turn_away_unfinished(*victim);
+}
+
+void Connections::turn_away_unfinished(int fd) {
+    if (refusals_ != nullptr) refusals_->count(Refusal::kUnfinished, address_of(fd));
+    turn_away(fd, by_fd_.at(fd));
 }
 
 /// As shut(), but on tcp the peer sees a reset: "no room", which is another thing than "I do not understand you".

@@ -86,8 +86,8 @@ private:
     void mark_shut(int fd, Connection& connection);
     void forget_peer(PeerId peer);
     [[nodiscard]] bool sends_unseen(int fd, Connection& connection) const;
-
     void turn_away(int fd, Connection& connection);
+    void turn_away_unfinished(int fd);
 
     ConnectionLimits limits_;
     Refusals* const refusals_;

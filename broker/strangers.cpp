@@ -31,6 +31,13 @@ std::optional<int> Strangers::add(int fd, std::string address, Instant now) {
     return victim;
 }
 
+std::optional<int> Strangers::evict(Instant now) {
+    if (by_age_.empty() || by_age_.begin()->second.since + limits_.young > now) return std::nullopt;
+    const int victim = by_age_.begin()->second.fd;
+    remove(victim);
+    return victim;
+}
+
 void Strangers::remove(int fd) {
     const auto found = by_fd_.find(fd);
     if (found == by_fd_.end()) return;

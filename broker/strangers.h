@@ -27,6 +27,8 @@ public:
 
     /// A new connection. Who has to go for it (it is out of the account then): an older one, or itself.
     std::optional<int> add(int fd, std::string address, Instant now);
+    /// Who goes for a newcomer when the broker is full (it is out of the account then): the eldest, unless it is young.
+    std::optional<int> evict(Instant now);
     /// It has said HELLO, or is gone.
     void remove(int fd);
     [[nodiscard]] std::size_t size() const { return by_age_.size(); }

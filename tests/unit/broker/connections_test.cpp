@@ -82,6 +82,22 @@ TEST_F(ConnectionsTest, what_is_over_the_cap_is_thrown_out_at_once) {
     EXPECT_FALSE(connections_.heard(first_, wire_.fd(), 10));
 }
 
+TEST_F(ConnectionsTest, a_full_broker_lets_go_of_those_who_have_said_nothing) {
+    Wire welcome;
+    connections_.accepted(welcome.fd(), now_);
+    ASSERT_TRUE(connections_.heard(first_, welcome.fd(), 10));
+    connections_.welcome(first_);
+    Wire silent[2];
+    for (const Wire& wire : silent) connections_.accepted(wire.fd(), now_);
+    pass(2s);
+    connections_.accepted(wire_.fd(), now_);
+    EXPECT_TRUE(silent[0].shut()) << "the eldest";
+    EXPECT_FALSE(silent[1].shut());
+    EXPECT_FALSE(welcome.shut());
+    EXPECT_FALSE(wire_.shut());
+    EXPECT_TRUE(connections_.heard(second_, wire_.fd(), 10));
+}
+
 TEST_F(ConnectionsTest, a_kick_leaves_a_moment_for_the_last_words) {
     connections_.accepted(wire_.fd(), now_);
     ASSERT_TRUE(connections_.heard(first_, wire_.fd(), 10));
