@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <vector>
@@ -106,8 +107,14 @@ Result<security::Rules> rules_of(const KeyFlags& flags) {
     return rules;
 }
 
-/// A new pair for the user, whose key file is written to be handed over; its public key.
-Result<std::string> hand_out(const KeyFlags& flags, const Globals& globals) {
+/// What a user is handed.
+struct HandedOut {
+    std::string public_key;
+    std::string path;
+};
+
+/// A new pair for the user, in a key file to be handed over.
+Result<HandedOut> hand_out(const KeyFlags& flags) {
     auto server = server_public(flags.server_key);
     if (!server) {
         return fail(server.error().code(),
@@ -119,8 +126,30 @@ Result<std::string> hand_out(const KeyFlags& flags, const Globals& globals) {
     const std::string path = flags.out.empty() ? flags.name + ".key" : flags.out;
     const std::string title = "Key of " + flags.name + ", user of a Telpher broker.";
     if (auto done = security::write_new_file(path, format(keys, title), kSecretMode); !done) return fail(done.error());
-    note(globals, "made " + path + ": hand it to " + flags.name + " over a safe way, and send telpherd a SIGHUP");
-    return keys.pair.public_key;
+    return HandedOut{keys.pair.public_key, path};
+}
+
+/// `done`: whether the broker's side of it could be written. If not, what was handed out is worth nothing.
+Result<void> conclude(const HandedOut& made, Result<void> done, const KeyFlags& flags, const Globals& globals) {
+    if (done)
+        note(globals,
+             "made " + made.path + ": hand it to " + flags.name + " over a safe way, and send telpherd a SIGHUP");
+    else
+        ::unlink(made.path.c_str());
+    return done;
+}
+
+/// The key of a user who keeps the secret. Two users with one key would be one, so no reload would take them.
+Result<void> check_public_key(const KeyFlags& flags) {
+    if (const auto good = security::decode_key(flags.public_key); !good)
+        return fail(Code::kUsage, "--public-key: " + good.error().detail());
+    const auto users = security::read_users(flags.dir);
+    if (!users) return fail(users.error());
+    for (const UserFile& user : *users) {
+        if (std::ranges::find(user.public_keys, flags.public_key) != user.public_keys.end())
+            return fail(Code::kConfig, "--public-key: it is the key of user " + user.name + " already");
+    }
+    return {};
 }
 
 Result<void> add_user(const KeyFlags& flags, const Globals& globals) {
@@ -132,16 +161,16 @@ Result<void> add_user(const KeyFlags& flags, const Globals& globals) {
     if (error) return fail(Code::kIo, flags.dir + ": " + error.message());
     if (std::filesystem::exists(flags.user_file(), error))
         return fail(Code::kConfig, "there is a user " + flags.name + " already: " + flags.user_file().string());
-    std::string key = flags.public_key;
-    if (key.empty()) {
-        auto made = hand_out(flags, globals);
-        if (!made) return fail(made.error());
-        key = std::move(*made);
-    } else if (auto good = security::decode_key(key); !good) {
-        return fail(Code::kUsage, "--public-key: " + good.error().detail());
+    const auto write = [&](std::string key) {
+        const UserFile user{flags.name, {std::move(key)}, std::move(*rules)};
+        return security::write_new_file(flags.user_file(), format(user), kPublicMode);
+    };
+    if (!flags.public_key.empty()) {
+        auto good = check_public_key(flags);
+        return good ? write(flags.public_key) : good;
     }
-    const UserFile user{flags.name, {key}, std::move(*rules)};
-    return security::write_new_file(flags.user_file(), format(user), kPublicMode);
+    const auto made = hand_out(flags);
+    return made ? conclude(*made, write(made->public_key), flags, globals) : fail(made.error());
 }
 
 Result<void> remove_user(const KeyFlags& flags, const Globals& globals) {
@@ -155,23 +184,27 @@ Result<void> remove_user(const KeyFlags& flags, const Globals& globals) {
     return {};
 }
 
-Result<void> rekey_user(const KeyFlags& flags, const Globals& globals) {
-    if (auto good = check_name(flags); !good) return good;
-    auto user = security::read_user_file(flags.user_file());
-    if (!user) return fail(user.error());
-    auto key = hand_out(flags, globals);
-    if (!key) return fail(key.error());
-    if (flags.only) user->public_keys.clear();
-    user->public_keys.insert(user->public_keys.begin(), std::move(*key));
-    if (user->public_keys.size() > kKeysKept) user->public_keys.resize(kKeysKept);
-    // Another file in its place: a reader sees the old one or the new one.
+/// Another file in its place: a reader sees the old one or the new one.
+Result<void> replace_user(const KeyFlags& flags, const UserFile& user) {
     const std::filesystem::path fresh = flags.dir + "/." + flags.name + "." + std::to_string(::getpid());
-    if (auto done = security::write_new_file(fresh, format(*user), kPublicMode); !done) return done;
+    if (auto done = security::write_new_file(fresh, format(user), kPublicMode); !done) return done;
     std::error_code error;
     std::filesystem::rename(fresh, flags.user_file(), error);
     if (!error) return {};
     ::unlink(fresh.c_str());
     return fail(Code::kIo, flags.user_file().string() + ": " + error.message());
+}
+
+Result<void> rekey_user(const KeyFlags& flags, const Globals& globals) {
+    if (auto good = check_name(flags); !good) return good;
+    auto user = security::read_user_file(flags.user_file());
+    if (!user) return fail(user.error());
+    const auto made = hand_out(flags);
+    if (!made) return fail(made.error());
+    if (flags.only) user->public_keys.clear();
+    user->public_keys.insert(user->public_keys.begin(), made->public_key);
+    if (user->public_keys.size() > kKeysKept) user->public_keys.resize(kKeysKept);
+    return conclude(*made, replace_user(flags, *user), flags, globals);
 }
 
 Json to_json(const UserFile& user) {

@@ -12,6 +12,8 @@
 #include <fstream>
 #include <thread>
 
+#include "proto/security/key_file.h"
+#include "proto/security/user_file.h"
 #include "tests/support/broker.h"
 #include "tests/support/key_ring.h"
 
@@ -41,6 +43,27 @@ protected:
     const std::string alice_;
     Broker broker_;
 };
+
+TEST_F(KeysRotated, a_key_that_somebody_has_is_nobody_elses) {
+    const std::string key = security::read_public_key(alice_).value();
+    const Finished done =
+        run(program("telpher"), {"user", "add", "bob", "--dir", keys_.users(), "--public-key", key}, 20s);
+    EXPECT_TRUE(done.ended.exited(78)) << done.ended.text();
+    EXPECT_THAT(done.errors, testing::HasSubstr("user alice"));
+    EXPECT_FALSE(std::filesystem::exists(security::user_path(keys_.users(), "bob")));
+}
+
+TEST_F(KeysRotated, a_user_that_cannot_be_added_gets_no_key_file) {
+    const std::filesystem::path in_the_way = security::user_path(keys_.users(), "bob");
+    std::filesystem::create_symlink("nowhere/else", in_the_way);  // no file to be found, and none to be made
+    const std::filesystem::path out = broker_.dir() / "bob.key";
+    const Finished done = run(
+        program("telpher"),
+        {"user", "add", "bob", "--dir", keys_.users(), "--server-key", keys_.server_key(), "--out", out.string()}, 20s);
+    EXPECT_FALSE(done.ended.ok());
+    EXPECT_EQ(done.output, "");
+    EXPECT_FALSE(std::filesystem::exists(out)) << done.errors;
+}
 
 TEST_F(KeysRotated, a_new_user_comes_in_after_the_reload_and_not_before) {
     ASSERT_EQ(open_as(alice_), Code::kOk);
