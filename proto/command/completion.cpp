@@ -10,8 +10,22 @@ namespace {
 constexpr std::string_view kBash =
     R"(# Completion of Telpher's programs for bash: source it, or put it into /usr/share/bash-completion/completions/telpher.
 _telpher() {
-    local IFS=$'\n'
-    COMPREPLY=($("${COMP_WORDS[0]}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f 1))
+    local IFS=$'\n' word gap rest=$COMP_LINE i
+    local -a words=()
+    # bash splits at ':' and '=' as well: what has no space before it belongs to the word before.
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if [[ -n $word ]]; then
+            gap=${rest%%"$word"*}
+            rest=${rest:${#gap}+${#word}}
+        else
+            gap=${rest%%[^[:space:]]*}
+        fi
+        if [[ -n $gap || $i -eq 0 ]]; then words+=("$word"); else words[-1]+=$word; fi
+    done
+    COMPREPLY=($("${words[0]}" __complete "${words[@]:1}" 2>/dev/null | cut -f 1))
+    word=${words[-1]}
+    COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*[:=]}"}"}")
 }
 complete -o default -F _telpher telpher telpherd telpher-producer telpher-consumer
 )";

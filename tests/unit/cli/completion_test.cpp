@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "tests/support/process.h"
 
 namespace telpher::command {
 namespace {
@@ -76,6 +77,24 @@ TEST(CompletionScript, KnowsTwoShells) {
     EXPECT_TRUE(completion_script("bash"));
     EXPECT_TRUE(completion_script("zsh")->starts_with("#compdef "));
     EXPECT_EQ(completion_script("csh").error().code(), Code::kUsage);
+}
+
+/// What the script of bash asks for a line whose words bash has split so; the cursor is at its end.
+std::string asked_by_bash(const std::string& line, const std::string& split) {
+    const std::string script = std::string(*completion_script("bash")) +
+                               "telpher() { printf '[%s]' \"$@\" >&3; }\nexec 3>&1\nCOMP_LINE='" + line +
+                               "' COMP_WORDS=(" + split + ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_telpher\n";
+    const test::Finished done = test::run("/bin/bash", {"-c", script}, std::chrono::seconds(20));
+    return done.output + done.errors;
+}
+
+TEST(CompletionScript, BashPutsTogetherWhatItSplit) {
+    EXPECT_EQ(asked_by_bash("telpher pe", "telpher pe"), "[__complete][pe]");
+    EXPECT_EQ(asked_by_bash("telpher put ", "telpher put ''"), "[__complete][put][]");
+    EXPECT_EQ(asked_by_bash("telpher -s ipc:///x pe", "telpher -s ipc : ///x pe"), "[__complete][-s][ipc:///x][pe]");
+    EXPECT_EQ(asked_by_bash("telpher --server=tcp://h:1 get ", "telpher --server = tcp : //h : 1 get ''"),
+              "[__complete][--server=tcp://h:1][get][]");
+    EXPECT_EQ(asked_by_bash("telpher  get  --wait=", "telpher get --wait ="), "[__complete][get][--wait=]");
 }
 
 }  // namespace
