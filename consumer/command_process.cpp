@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,12 +62,29 @@ private:
 /// A copy that is none of 0..3, which the command's take.
 Fd above(int fd) { return Fd(fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, kFirstFreeFd)); }
 
+/// The limit of descriptors that commands get: the one we were started with, as programs exist that cannot deal with
+/// numbers over 1,023. Ours is raised, as every command takes a few while it runs. nullptr: it is as it was.
+const rlimit* descriptors_of_commands() {
+    struct Limits {
+        rlimit before{};
+        bool raised = false;
+        Limits() {
+            if (::getrlimit(RLIMIT_NOFILE, &before) != 0 || before.rlim_cur == before.rlim_max) return;
+            const rlimit most{before.rlim_max, before.rlim_max};
+            raised = ::setrlimit(RLIMIT_NOFILE, &most) == 0;  // a sandbox may forbid it
+        }
+    };
+    static const Limits limits;
+    return limits.raised ? &limits.before : nullptr;
+}
+
 /// Everything the child needs, made before it exists: it shares our memory until it is another program.
 struct Plan {
     char* const* arguments;
     char* const* environment;
     const char* folder;  // nullptr: stay
     int in, out, err, extra;
+    const rlimit* descriptors;  // nullptr: ours
     pid_t parent;
     int error = 0;  // by the child
 };
@@ -87,6 +105,7 @@ struct Plan {
     must(::dup2(plan.err, STDERR_FILENO));
     if (plan.extra >= 0) must(::dup2(plan.extra, 3));
     if (plan.folder != nullptr) must(::chdir(plan.folder));
+    if (plan.descriptors != nullptr) must(::setrlimit(RLIMIT_NOFILE, plan.descriptors));
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -136,9 +155,15 @@ Result<void> CommandProcess::start(const Launch& launch) {
                  : launch.to == StdoutTo::kLog     ? above(err[1]).release()
                  : launch.to == StdoutTo::kDiscard ? ::open("/dev/null", O_WRONLY | O_CLOEXEC)
                                                    : -1);
-    Plan plan{arguments.data(), environment.data(), launch.folder.empty() ? nullptr : launch.folder.c_str(),
-              in.get(),         out.get(),          err_write.get(),
-              extra.get(),      ::getpid()};
+    Plan plan{arguments.data(),
+              environment.data(),
+              launch.folder.empty() ? nullptr : launch.folder.c_str(),
+              in.get(),
+              out.get(),
+              err_write.get(),
+              extra.get(),
+              descriptors_of_commands(),
+              ::getpid()};
     const pid_t pid = start_child(plan);
     if (pid > 0 && plan.error != 0) ::waitpid(pid, nullptr, 0);
     if (plan.error != 0) {
@@ -200,7 +225,9 @@ int CommandProcess::wait_ms(Instant now) const {
 
 CommandProcess::Event CommandProcess::wait(int fd, bool writes) {
     for (;;) {
+        // Who writes more on stderr than ours takes has to wait, as with a pipe between.
         std::array<pollfd, 3> waits{{{pidfd_, POLLIN, 0}, {err_, POLLIN, 0}, {fd, 0, 0}}};
+        if (relay_.waits()) waits[1] = {STDERR_FILENO, POLLOUT, 0};
         waits[2].events = writes ? POLLOUT : POLLIN;
         if (::poll(waits.data(), waits.size(), wait_ms(system_clock().now())) < 0 && errno != EINTR)
             return Event::kEnded;
@@ -213,14 +240,16 @@ CommandProcess::Event CommandProcess::wait(int fd, bool writes) {
     }
 }
 
-/// Passes on what there is on stderr; false: nothing now.
+/// Passes on what there is on stderr; false: nothing now, or ours takes nothing.
 bool CommandProcess::pump() {
+    if (relay_.waits()) relay_.push();
+    if (relay_.waits()) return false;
     std::array<char, kPumpBytes> buffer;  // NOLINT: filled by read
     const ssize_t got = ::read(err_, buffer.data(), buffer.size());
     if (got > 0) {
         const std::string_view text(buffer.data(), static_cast<std::size_t>(got));
         tail_.add(text);
-        (void)command::write_all(STDERR_FILENO, text);
+        relay_.take(text);
         return true;
     }
     if (got == 0) {  // all who could write are gone
@@ -235,7 +264,10 @@ CommandEnd CommandProcess::finish(const std::function<void()>& before_reaped) {
     siginfo_t ended{};
     while (::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) continue;
     constexpr int kReadsMax = 64;  // one who writes without end does not keep us
-    for (int reads = 0; err_ >= 0 && reads < kReadsMax && pump(); ++reads) continue;
+    // The verdict on one that was over its limit waits for no reader of stderr.
+    const auto pass_on = [this] { exceeded_ ? relay_.push() : relay_.flush(); };
+    pass_on();
+    for (int reads = 0; err_ >= 0 && reads < kReadsMax && pump(); ++reads) pass_on();
     if (exceeded_) ::kill(-pid_, SIGKILL);  // the rest of the group, before its number is free
     before_reaped();
     int status = 0;

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "consumer/stderr_relay.h"
 #include "consumer/tail.h"
 #include "proto/base/clock.h"
 #include "telpher/error.h"
@@ -89,6 +90,7 @@ private:
     int pidfd_ = -1;
     int err_ = -1;
     Tail tail_{4'096};
+    StderrRelay relay_;
     Instant soft_at_ = Instant::never();
     Instant hard_at_ = Instant::never();
     Instant rss_at_ = Instant::never();  // when it is looked at next

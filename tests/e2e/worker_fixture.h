@@ -8,6 +8,7 @@
 #include <fstream>
 #include <list>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
@@ -35,6 +36,7 @@ protected:
         std::vector<std::string> words{"run", "jobs", "-s", broker.ipc()};
         words.insert(words.end(), args.begin(), args.end());
         ProcessOptions options;
+        options.descriptors = descriptors;
         options.env["TELPHER_TEST_LOG"] = log();
         options.cwd = broker.dir();
         return runs.emplace_back(program("telpher"), words, options);
@@ -79,6 +81,7 @@ protected:
     Broker broker;
     Client client{broker.ipc()};
     std::list<Process> runs;
+    std::optional<ProcessOptions::Descriptors> descriptors;  ///< What workers may open; nullopt: as much as we.
 };
 
 }  // namespace telpher::test

@@ -35,6 +35,17 @@ TEST_F(WorkerStopped, scaling_in_interrupts_nothing_and_repeats_nothing) {
     EXPECT_EQ(queue.stats()->nacked, 0U);
 }
 
+TEST_F(WorkerStopped, more_commands_than_the_first_limit_of_descriptors_allows) {
+    Queue queue = make_queue();
+    put(queue, std::vector<std::string>(40, "work"));
+    descriptors = {64, 4'096};
+    Process& worker = run_script({"-T", "40", "--exit-on", "idle:200ms"}, "log $(ulimit -Sn); sleep 0.5");
+    expect_exit(worker, 0);
+    EXPECT_EQ(queue.stats()->acked, 40U) << worker.errors();
+    EXPECT_EQ(queue.stats()->nacked, 0U);
+    EXPECT_EQ(words(0), std::set<std::string>{"64"}) << "commands get the limit that the worker had";
+}
+
 TEST_F(WorkerStopped, at_work_is_not_idle) {
     Queue queue = make_queue();
     put(queue, {"1", "2", "3"});

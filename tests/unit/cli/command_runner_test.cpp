@@ -118,6 +118,20 @@ TEST(CommandRunner, LimitsOfTimeEndTheWholeGroup) {
     EXPECT_EQ(soft.run().action, Action::kRetry) << "it may still say what becomes of its message";
 }
 
+/// With a stderr that is full and that nobody reads: whether a command that writes there is still ended in time.
+[[noreturn]] void run_with_full_stderr() {
+    std::array<int, 2> ends{};
+    if (::pipe(ends.data()) != 0 || ::dup2(ends[1], STDERR_FILENO) < 0) ::_exit(2);
+    Shell shell("while :; do echo and on and on >&2; done");
+    shell.options.limits.hard = Millis(300);
+    ::_exit(shell.run().reason.starts_with("time limit of 300ms") ? 0 : 1);
+}
+
+TEST(CommandRunner, LimitsHoldWhileNobodyReadsOurStderr) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");  // a process of its own, which has not looked at its stderr yet
+    EXPECT_EXIT(run_with_full_stderr(), testing::ExitedWithCode(0), "");
+}
+
 TEST(CommandRunner, MemoryOfItsChildrenCounts) {
     Shell greedy("head -c 200000000 /dev/zero | tail -c 200000000 | sleep 60");
     greedy.options.limits.rss_max = 64 << 20;
