@@ -63,7 +63,11 @@ Result<HostedQueue*> QueueDesk::create(const std::string& name, const v1::QueueO
 void QueueDesk::answer_waiting(HostedQueue& queue) {
     const auto [first, last] = waiting_opens_.equal_range(queue.name);
     for (auto open = first; open != last; ++open) {
-        if (Session* session = core_.sessions.find(open->second.session)) {
+        Session* session = core_.sessions.find(open->second.session);
+        if (session == nullptr) continue;
+        if (session->rights->on(queue.name).empty()) {  // lost while it waited
+            core_.deny(*session, open->second.req, "OPEN", queue.name);
+        } else {
             opened(*session, queue, open->second.req, false);
         }
     }

@@ -47,6 +47,7 @@ private:
     Result<void> remove(HostedQueue& queue, bool force);
     void closed(const Session& session, const Handle& handle);
     void tell_removed(const HostedQueue& queue);
+    bool may_peek(const Session& session, const v1::Peek& request);
     bool try_peek(const Session& session, const v1::Peek& request);
     Result<v1::DeadHandled> redrive(HostedQueue& queue, queue::Range range, std::uint64_t max);
     v1::DeadHandled drop_dead(HostedQueue& queue, queue::Range range, std::uint64_t max);

@@ -24,10 +24,14 @@ void count(const queue::Range& handled, v1::DeadHandled& done) {
 
 }  // namespace
 
+bool QueueDesk::may_peek(const Session& session, const v1::Peek& request) {
+    if (session.rights->on(request.name()).any_of(RightSet::kGet)) return true;
+    core_.deny(session, request.req(), "PEEK", request.name());
+    return false;
+}
+
 void QueueDesk::peek(Session& session, const v1::Peek& request) {
-    if (!session.rights->on(request.name()).any_of(RightSet::kGet)) {
-        return core_.deny(session, request.req(), "PEEK", request.name());
-    }
+    if (!may_peek(session, request)) return;
     if (request.state() > queue::Queue::Peeked::kDead) {
         return core_.refuse(session.peer, request.req(), Error(Code::kBadOption, "PEEK state"));
     }
@@ -96,7 +100,8 @@ void QueueDesk::retry_peeks() {
     waiting.swap(waiting_peeks_);
     for (WaitingPeek& peek : waiting) {
         const Session* session = core_.sessions.find(peek.session);
-        if (session != nullptr && !try_peek(*session, peek.request)) waiting_peeks_.push_back(std::move(peek));
+        if (session == nullptr || !may_peek(*session, peek.request)) continue;
+        if (!try_peek(*session, peek.request)) waiting_peeks_.push_back(std::move(peek));
     }
 }
 

@@ -279,6 +279,17 @@ TEST_F(AccessTest, a_right_that_is_lost_ends_the_connection_and_is_not_given_aga
     EXPECT_EQ(ask_about<v1::Attach>(producer, v1::OP_ATTACH), Code::kOk) << "but the new one counts";
 }
 
+TEST_F(AccessTest, who_waits_for_a_queue_needs_the_right_when_it_comes) {
+    SimPeer waiting(broker, "none");
+    waiting.hello();
+    ASSERT_EQ(open_with(waiting, "other", false, true), Code::kOk);
+    set_users(broker, {{"none", {}}});
+    ASSERT_TRUE(waiting.connected());
+    open_with(local, "other", true, false);
+    EXPECT_EQ(waiting.refused(), Code::kDenied);
+    EXPECT_FALSE(waiting.look<v1::Opened>(v1::OP_OPENED)) << "it learns nothing of the queue";
+}
+
 TEST_F(AccessTest, what_does_not_take_a_right_away_disturbs_nobody) {
     SimPeer producer(broker, "put");
     producer.hello();
