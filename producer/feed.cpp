@@ -134,22 +134,30 @@ Result<void> Feed::pump(Queue& queue, const Outcomes& outcomes) {
     }
 }
 
+/// What `record` says to put, as it is or as JSON.
+Result<std::string_view> Feed::body_of(std::string_view record) {
+    if (!setup_.json) return record;
+    auto message = command::parse_message(record);
+    if (!message) return fail(Code::kUsage, "record " + std::to_string(next_) + ": " + message.error().detail());
+    body_ = std::move(message->body);
+    setup_.put.key = std::move(message->key);
+    setup_.put.headers = std::move(message->headers);
+    return std::string_view(body_);
+}
+
 Result<void> Feed::put(Queue& queue, std::string_view record) {
-    PutOptions& options = setup_.put;
-    if (setup_.json) {
-        auto message = command::parse_message(record);
-        if (!message) return fail(Code::kUsage, "record " + std::to_string(next_) + ": " + message.error().detail());
-        body_ = std::move(message->body);
-        options.key = std::move(message->key);
-        options.headers = std::move(message->headers);
-        record = body_;
+    const auto body = body_of(record);
+    if (!body) return source_.leave_out(body.error()) ? Result<void>() : fail(body.error());
+    setup_.put.stop = signals_.token();
+    const auto ticket = queue.put_async(*body, setup_.put);
+    if (ticket) {
+        ++next_;
+        ++sent_;
+        return {};
     }
-    options.stop = signals_.token();
-    const auto ticket = queue.put_async(record, options);
-    if (!ticket) return fail(ticket.error().code(), "record " + std::to_string(next_) + ": " + ticket.error().detail());
-    ++next_;
-    ++sent_;
-    return {};
+    const Error error(ticket.error().code(), "record " + std::to_string(next_) + ": " + ticket.error().detail());
+    const bool left_out = error.code() == Code::kTooLarge && source_.leave_out(error);
+    return left_out ? Result<void>() : fail(error);
 }
 
 Result<void> Feed::stored(const Outcomes& outcomes) { return source_.stored_below(outcomes.stored_below); }

@@ -44,6 +44,7 @@ private:
     Result<void> run_once(Client& client);
     [[nodiscard]] Result<Queue> open(Client& client) const;
     Result<void> pump(Queue& queue, const Outcomes& outcomes);
+    Result<std::string_view> body_of(std::string_view record);
     Result<void> put(Queue& queue, std::string_view record);
     Result<void> stored(const Outcomes& outcomes);
     Result<void> finish(Queue& queue, const Outcomes& outcomes);

@@ -22,6 +22,13 @@ public:
     /// The next record, valid until the next call; may set key and headers of `put`. kEmpty: it is not there yet.
     /// kEnd: there is no other. Any other error is for good.
     virtual Result<std::string_view> next(PutOptions& put) = 0;
+    /// The record of the last next() can never be put, for this reason. True: it counts as never given out, and the
+    /// next one takes its number. False (the default): the source must end, or what is stored would not be what it
+    /// holds.
+    virtual bool leave_out(const Error& why) {
+        static_cast<void>(why);
+        return false;
+    }
     /// Every record below `number` is stored. Called often; costs little.
     virtual Result<void> stored_below(std::uint64_t number) = 0;
     /// Writes down what it must know after a restart.

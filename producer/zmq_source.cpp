@@ -94,6 +94,12 @@ bool ZmqSource::receive(Received& message) {
     }
 }
 
+bool ZmqSource::leave_out(const Error& why) {
+    kept_.erase(kept_.begin() + static_cast<std::ptrdiff_t>(--number_ - first_));
+    note_("a message is left out, the " + std::to_string(++left_out_) + ". so far: " + why.message());
+    return true;
+}
+
 Result<void> ZmqSource::stored_below(std::uint64_t number) {
     while (!kept_.empty() && first_ < std::min(number, number_)) {
         kept_.pop_front();

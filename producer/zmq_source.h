@@ -29,6 +29,8 @@ public:
     /// A message of one part is the record. Of two parts the second is, and the first its header "topic". One of more
     /// parts is left out, and a note says so.
     Result<std::string_view> next(PutOptions& put) override;
+    /// Always: a peer that sends what no queue takes ends nothing. A note says so.
+    bool leave_out(const Error& why) override;
     Result<void> stored_below(std::uint64_t number) override;
     void wait(int stop_fd, Millis at_most) override;
     [[nodiscard]] std::uint64_t window() const override { return kWindow; }

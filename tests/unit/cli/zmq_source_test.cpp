@@ -61,6 +61,22 @@ TEST_F(ZmqSourceTest, KeepsWhatIsNotStoredAndGivesItAgain) {
     EXPECT_EQ(next(*source), "");
 }
 
+TEST_F(ZmqSourceTest, WhatCannotBePutLeavesItsNumberToTheNext) {
+    const auto source = open(ZmqSource::Kind::kPull, endpoint());
+    ASSERT_TRUE(source->seek(7));
+    zmq::socket_t push(context, zmq::socket_type::push);
+    push.connect(endpoint());
+    for (const char* text : {"a", "bad", "c"}) push.send(zmq::buffer(std::string(text)));
+    EXPECT_EQ(next(*source), "a");
+    EXPECT_EQ(next(*source), "bad");
+    EXPECT_TRUE(source->leave_out(Error(Code::kTooLarge)));
+    EXPECT_EQ(notes.size(), 1U);
+    EXPECT_EQ(next(*source), "c");
+    ASSERT_TRUE(source->stored_below(8));
+    ASSERT_TRUE(source->seek(8));
+    EXPECT_EQ(next(*source), "c") << "number 8";
+}
+
 TEST_F(ZmqSourceTest, ATopicIsAHeaderAndMoreIsLeftOut) {
     zmq::socket_t pub(context, zmq::socket_type::pub);
     pub.bind(endpoint());
