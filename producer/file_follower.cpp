@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <utility>
@@ -40,9 +41,12 @@ unsigned rotation_of(std::string_view name, std::string_view base) {
     return read.ec == std::errc() && read.ptr == name.data() + name.size() ? number : 0;
 }
 
-bool is_compressed(std::string_view name) {
-    constexpr std::array kEndings{".gz", ".bz2", ".xz", ".zst"};
-    return std::any_of(kEndings.begin(), kEndings.end(), [&](const char* ending) { return name.ends_with(ending); });
+/// What logrotate and its like add to a name: a number, a date, or "old". Nothing else is a rotated file: a state file
+/// of ours may lie beside it, or the swap file of an editor.
+bool is_rotation(std::string_view added) {
+    if (added.empty() || added == ".old") return true;
+    if (added.size() < 2 || (added[0] != '.' && added[0] != '-')) return false;
+    return added.find_first_not_of("0123456789.-_:T") == std::string_view::npos;
 }
 
 /// Names like `base`, `base`.1 or `base`-20260131 in `folder`.
@@ -53,9 +57,7 @@ std::vector<std::string> family(const std::string& folder, const std::string& ba
         const dirent* entry = ::readdir(list.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
         if (entry == nullptr) break;
         const std::string name = entry->d_name;
-        if (!name.starts_with(base) || is_compressed(name)) continue;
-        if (name.size() > base.size() && name[base.size()] != '.' && name[base.size()] != '-') continue;
-        names.push_back(name);
+        if (name.starts_with(base) && is_rotation(name.substr(base.size()))) names.push_back(name);
     }
     return names;
 }
@@ -147,10 +149,15 @@ Result<void> FileFollower::end_here(std::uint64_t number) {
     note_(base_ + ": records " + std::to_string(number_) + " to " + std::to_string(number - 1) +
           " are stored, but not in the file any more");
     number_ = number;
-    current().record = number;
-    current().offset = offset_ + begin_;
+    place(current(), number, offset_ + begin_);
     marks_.clear();
     return save();
+}
+
+void FileFollower::place(FollowedFile& file, std::uint64_t record, std::uint64_t offset) {
+    file.record = record;
+    file.offset = offset;
+    file.tail = {};  // looked at when it is saved
 }
 
 OwnedFd FileFollower::locate(const FollowedFile& file) const {
@@ -158,7 +165,7 @@ OwnedFd FileFollower::locate(const FollowedFile& file) const {
     names.insert(names.begin(), file.name);
     for (const std::string& name : names) {
         OwnedFd fd = open_regular(folder_ + "/" + name);
-        if (fd.valid() && file.identity.is(fd.get())) return fd;
+        if (fd.valid() && file.is(fd.get())) return fd;
     }
     return OwnedFd();
 }
@@ -178,10 +185,30 @@ void FileFollower::open_at(std::size_t index, OwnedFd fd, std::uint64_t record, 
 /// Begins with what has the name now; false: nothing has.
 Result<bool> FileFollower::begin_first() {
     OwnedFd fd = open_regular(folder_ + "/" + base_);
-    if (!fd.valid()) return false;
+    if (!fd.valid()) {
+        note_unreadable();
+        return false;
+    }
     auto registered = register_next({base_, std::move(fd)});
     if (!registered) return fail(registered.error());
     return true;
+}
+
+/// Once: what has the name can be waited for, but not without a word.
+void FileFollower::note_unreadable() {
+    const std::string path = folder_ + "/" + base_;
+    struct stat about {};
+    if (std::exchange(unreadable_told_, true)) return;
+    if (::stat(path.c_str(), &about) != 0) {
+        unreadable_told_ = errno != ENOENT;
+        if (unreadable_told_) note_(path + ": " + std::strerror(errno) + "; waiting");
+    } else if (!S_ISREG(about.st_mode)) {
+        note_(path + " is no regular file; waiting for one");
+    } else if (::access(path.c_str(), R_OK) != 0) {
+        note_(path + ": " + std::strerror(errno) + "; waiting");
+    } else {
+        unreadable_told_ = false;  // it has just come
+    }
 }
 
 // --- records ---
@@ -253,7 +280,10 @@ Result<bool> FileFollower::fill() {
     buffer_.resize(held + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got < 0) return io_failure(base_);
     size_seen_ = got == 0 ? offset_ + held : 0;
-    if (got == 0) know_head();
+    if (got == 0) {
+        end_seen_ = FileTail::before(fd_.get(), size_seen_);
+        know_head();
+    }
     return got > 0;
 }
 
@@ -274,7 +304,8 @@ bool FileFollower::was_cut() const {
     const std::uint64_t size = static_cast<std::uint64_t>(about.st_size);
     const std::uint64_t read = offset_ + buffer_.size();
     if (size < read) return true;
-    return !state_.files[at_].identity.is(fd_.get());  // cut and written anew, to any size
+    // Cut and written anew, to any size.
+    return !state_.files[at_].identity.is(fd_.get()) || (size_seen_ > 0 && !end_seen_.is_before(fd_.get(), size_seen_));
 }
 
 // --- from file to file ---
@@ -394,8 +425,7 @@ Result<void> FileFollower::stored_below(std::uint64_t number) {
     if (reached) {
         for (FollowedFile& file : state_.files) {
             if (file.first != reached->file_first || reached->record < file.record) continue;
-            file.record = reached->record;
-            file.offset = reached->offset;
+            place(file, reached->record, reached->offset);
         }
         dirty_ = true;
     }
@@ -412,6 +442,7 @@ Result<void> FileFollower::save() {
     if (state_.files.empty()) return {};
     saved_at_ = clock_.now();
     dirty_ = false;
+    if (fd_.valid() && current().tail.bytes == 0) current().tail = FileTail::before(fd_.get(), current().offset);
     return state_.save();
 }
 

@@ -63,6 +63,8 @@ private:
     Result<void> end_here(std::uint64_t number);
     void renumber(std::size_t from, std::uint64_t first);
 
+    static void place(FollowedFile& file, std::uint64_t record, std::uint64_t offset);
+    void note_unreadable();
     Result<bool> begin_first();
     Result<std::string_view> next_record();
     std::optional<std::string_view> take_record();
@@ -94,8 +96,10 @@ private:
     std::string buffer_;           // read, not given out but for the first begin_ bytes
     std::size_t begin_ = 0;        // of the next record
     std::size_t scanned_ = 0;      // from begin_: known to hold no delimiter
-    std::uint64_t size_seen_ = 0;  // of the file, when it was read to its end
-    std::deque<Mark> marks_;       // given out, not known to be stored
+    std::uint64_t size_seen_ = 0;  // of the file, when it was read to its end, ...
+    FileTail end_seen_;            // ... and what lay there
+    bool unreadable_told_ = false;
+    std::deque<Mark> marks_;  // given out, not known to be stored
     bool dirty_ = false;
     Instant saved_at_;
 };

@@ -8,26 +8,34 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <utility>
 
 namespace telpher {
-namespace {
 
-/// XXH3 of the first `bytes` bytes; nothing if the file has not that many.
-std::optional<std::uint64_t> hash_head(int fd, std::size_t bytes) {
-    std::array<char, FileIdentity::kHeadBytes> head{};
+std::optional<std::uint64_t> hash_at(int fd, std::uint64_t offset, std::size_t bytes) {
+    std::array<char, FileIdentity::kHeadBytes> part{};
+    if (bytes > part.size()) return std::nullopt;
     std::size_t got = 0;
     while (got < bytes) {
-        const ssize_t read = ::pread(fd, head.data() + got, bytes - got, static_cast<off_t>(got));
+        const ssize_t read = ::pread(fd, part.data() + got, bytes - got, static_cast<off_t>(offset + got));
         if (read < 0 && errno == EINTR) continue;
         if (read <= 0) return std::nullopt;
         got += static_cast<std::size_t>(read);
     }
-    return XXH3_64bits(head.data(), bytes);
+    return XXH3_64bits(part.data(), bytes);
 }
 
-}  // namespace
+FileTail FileTail::before(int fd, std::uint64_t offset) {
+    const std::uint64_t bytes = std::min<std::uint64_t>(offset, FileIdentity::kHeadBytes);
+    const auto hash = hash_at(fd, offset - bytes, bytes);
+    return hash ? FileTail{bytes, *hash} : FileTail{};
+}
+
+bool FileTail::is_before(int fd, std::uint64_t offset) const {
+    if (bytes == 0 || bytes > offset) return true;
+    const auto now = hash_at(fd, offset - bytes, bytes);
+    return !now || *now == hash;
+}
 
 Result<FileIdentity> FileIdentity::of(int fd) {
     struct stat about {};
@@ -36,7 +44,7 @@ Result<FileIdentity> FileIdentity::of(int fd) {
     identity.device = about.st_dev;
     identity.inode = about.st_ino;
     identity.head_bytes = std::min<std::uint64_t>(static_cast<std::uint64_t>(about.st_size), kHeadBytes);
-    const auto hash = hash_head(fd, identity.head_bytes);
+    const auto hash = hash_at(fd, 0, identity.head_bytes);
     if (!hash) return fail(Code::kIo, "the file changes while its beginning is read");
     identity.head_hash = *hash;
     return identity;
@@ -45,7 +53,7 @@ Result<FileIdentity> FileIdentity::of(int fd) {
 bool FileIdentity::is(int fd) const {
     struct stat about {};
     if (::fstat(fd, &about) != 0 || !same_inode(about)) return false;
-    return hash_head(fd, head_bytes) == std::optional(head_hash);
+    return hash_at(fd, 0, head_bytes) == std::optional(head_hash);
 }
 
 OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {

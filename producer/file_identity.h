@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "telpher/error.h"
@@ -40,6 +41,19 @@ public:
 
 private:
     int fd_;
+};
+
+/// XXH3 of `bytes` bytes of a file from `offset` on, at most FileIdentity::kHeadBytes; nothing if it has not that many.
+std::optional<std::uint64_t> hash_at(int fd, std::uint64_t offset, std::size_t bytes);
+
+/// What lies before a place in a file: that it is still the same tells that the file was not cut and written anew.
+struct FileTail {
+    std::uint64_t bytes = 0;  ///< At most FileIdentity::kHeadBytes; 0: nothing is known.
+    std::uint64_t hash = 0;
+
+    static FileTail before(int fd, std::uint64_t offset);
+    /// True as well if the file is shorter than that now: it has lost its end, which is another thing.
+    [[nodiscard]] bool is_before(int fd, std::uint64_t offset) const;
 };
 
 /// kIo with what errno says.

@@ -122,9 +122,9 @@ Result<bool> FolderFollower::scan() {
         if (is_taken(entry->d_name) && !known.contains(entry->d_name)) names.emplace_back(entry->d_name);
     }
     std::sort(names.begin(), names.end());
-    if (names.size() > kScanMax) names.resize(kScanMax);
     const std::size_t before = state_.files.size();
     for (const std::string& name : names) {
+        if (state_.files.size() - before == kScanMax) break;
         const OwnedFd fd = open_regular(folder_ + "/" + name);
         const auto identity = fd.valid() ? FileIdentity::of(fd.get()) : fail(Code::kNotFound);
         if (!identity) continue;

@@ -29,7 +29,9 @@ Json file_json(const FollowedFile& file) {
             {"head_hash", file.identity.head_hash},
             {"first", file.first},
             {"record", file.record},
-            {"offset", file.offset}};
+            {"offset", file.offset},
+            {"tail_bytes", file.tail.bytes},
+            {"tail_hash", file.tail.hash}};
 }
 
 FollowedFile file_of(const Json& json) {
@@ -42,6 +44,8 @@ FollowedFile file_of(const Json& json) {
     file.first = json.at("first").get<std::uint64_t>();
     file.record = json.at("record").get<std::uint64_t>();
     file.offset = json.at("offset").get<std::uint64_t>();
+    file.tail.bytes = json.value("tail_bytes", std::uint64_t{0});  // state files of 0.1 have none
+    file.tail.hash = json.value("tail_hash", std::uint64_t{0});
     if (file.identity.head_bytes > FileIdentity::kHeadBytes) throw std::out_of_range("head_bytes");
     return file;
 }

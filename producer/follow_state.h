@@ -16,9 +16,13 @@ struct FollowedFile {
     std::string name;         ///< Without its folder, when it was last seen.
     FileIdentity identity;    ///< Taken when reading began.
     std::uint64_t first = 0;  ///< The number of its first record.
-    // A record of it that is known to begin at an offset.
+    // A record of it that is known to begin at an offset, and what lies before.
     std::uint64_t record = 0;
     std::uint64_t offset = 0;
+    FileTail tail{};
+
+    /// The open file is this one, and was not cut and written anew.
+    [[nodiscard]] bool is(int fd) const { return identity.is(fd) && tail.is_before(fd, offset); }
 };
 
 class FollowState {

@@ -9,9 +9,12 @@
 #include <telpher/client.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
+#include <optional>
 
 #include "tests/support/broker.h"
+#include "tests/support/zmtp_peer.h"
 
 namespace telpher::test {
 namespace {
@@ -192,6 +195,35 @@ TEST_F(BadInput, no_broker_there) {
         run(program("telpher"), {"put", "jobs", "x", "-s", "ipc:///tmp/telpher-nobody.sock", "--timeout", "500ms"},
             kAnswerWithin);
     expect_refused(done, kUnavailable, "E_UNREACHABLE");
+}
+
+TEST_F(BadInput, a_message_that_no_queue_takes_does_not_end_the_producer) {
+    for (const auto& [mode, bad] : std::vector<std::pair<std::string, std::string>>{
+             {"--json-lines", "no json"}, {"--quiet", std::string(2 << 20, 'x')}}) {
+        const std::string endpoint = "ipc://" + (broker_.dir() / ("pull" + mode)).string();
+        Queue queue = client_.queue("jobs");
+        const std::uint64_t before = queue.stats()->put;
+        Process producer(program("telpher-producer"), {"jobs", "--pull", endpoint, mode, "-s", broker_.ipc()});
+        std::optional<ZmtpPeer> peer;
+        ASSERT_TRUE(eventually(10s, [&] {
+            try {
+                peer.emplace(endpoint);
+            } catch (const std::runtime_error&) {
+            }
+            return peer.has_value();
+        })) << producer.errors();
+        ASSERT_TRUE(peer->handshake({{"Socket-Type", "PUSH"}}));
+        ASSERT_TRUE(peer->send({bad}));
+        ASSERT_TRUE(peer->send({R"({"body":"fine"})"}));
+        EXPECT_TRUE(eventually(10s, [&] { return queue.stats()->put == before + 1; })) << producer.errors();
+        EXPECT_TRUE(producer.running()) << producer.errors();
+        producer.signal(SIGTERM);
+        const auto ended = producer.wait(10s);
+        EXPECT_TRUE(ended && ended->ok()) << producer.errors();
+        if (mode != "--quiet") {
+            EXPECT_THAT(producer.errors(), HasSubstr("left out"));
+        }
+    }
 }
 
 // --- the daemon's ---

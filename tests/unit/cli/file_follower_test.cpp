@@ -172,6 +172,57 @@ TEST_F(FileFollowerTest, ACutFileThatGrewBeyondWhatItWasIsRecognised) {
     EXPECT_EQ(read(), (Records{"something else and longer", "d"}));
 }
 
+/// A beginning that every file of a kind has, longer than what tells files apart.
+const std::string kBanner(300, '#');
+
+TEST_F(FileFollowerTest, ACutFileWithTheSameBeginningIsRecognisedByItsEnd) {
+    write(kBanner + "\na\nb\n");
+    EXPECT_EQ(read(), (Records{kBanner, "a", "b"}));
+    cut();
+    write(kBanner + "\nc\nd\ne\n");
+    EXPECT_EQ(read(), (Records{kBanner, "c", "d", "e"}));
+}
+
+TEST_F(FileFollowerTest, ACutWhileNobodyLookedIsRecognisedToo) {
+    write(kBanner + "\na\nb\n");
+    EXPECT_EQ(read().size(), 3U);
+    EXPECT_EQ(read().size(), 0U);
+    clock_.advance(2s);
+    std::string many;
+    for (int i = 0; i < 300; ++i) many += std::to_string(i) + "\n";  // a place to begin is noted among them
+    write(many);
+    EXPECT_EQ(read().size(), 300U);
+    ASSERT_TRUE(follower_->stored_below(303));
+    ASSERT_TRUE(follower_->save());
+    cut();
+    write(kBanner + "\n");
+    for (int i = 0; i < 400; ++i) write("x" + std::to_string(i) + "\n");
+    start(303);
+    const Records again = read();
+    ASSERT_EQ(again.size(), 401U) << "all of it is new";
+    EXPECT_EQ(again[1], "x0");
+}
+
+TEST_F(FileFollowerTest, WhatOnlyLooksLikeARotatedFileIsNone) {
+    write("a\n");
+    EXPECT_EQ(read(), Records{"a"});
+    for (const char* name : {".swp", ".state", ".1.gz", "-notes", ".new"}) write(log() + name, "no record\n");
+    EXPECT_EQ(read(), Records{});
+    fs::rename(log(), log() + "-20260131");
+    write("b\n");
+    EXPECT_EQ(read(), Records{"b"});
+}
+
+TEST_F(FileFollowerTest, WhatIsNoFileIsWaitedForWithAWord) {
+    fs::create_directory(log());
+    EXPECT_EQ(read(), Records{});
+    EXPECT_EQ(read(), Records{});
+    EXPECT_EQ(notes_.size(), 1U);
+    fs::remove(log());
+    write("a\n");
+    EXPECT_EQ(read(), Records{"a"});
+}
+
 TEST_F(FileFollowerTest, AReplacedFileIsANewOne) {
     write("a\n");
     EXPECT_EQ(read(), Records{"a"});
