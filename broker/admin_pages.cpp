@@ -11,14 +11,12 @@ namespace {
 
 using command::Json;
 
-constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
-constexpr std::string_view kJsonType = "application/json";
 constexpr std::string_view kQueuePath = "/api/v1/queues/";
 /// A loop that has not turned for so long hangs: it turns twice a second at least.
 constexpr auto kSilentMax = std::chrono::seconds(10);
 
-AdminAnswer json(int status, const Json& document) {
-    return {status, std::string(kJsonType), command::dump(document) + "\n"};
+http::Answer json(int status, const Json& document) {
+    return {status, std::string(http::kJsonType), command::dump(document) + "\n"};
 }
 
 int status_of(Code code) {
@@ -35,7 +33,7 @@ int status_of(Code code) {
     }
 }
 
-AdminAnswer failed(const Error& error) { return AdminPages::error(status_of(error.code()), error); }
+http::Answer failed(const Error& error) { return http::error_answer(status_of(error.code()), error); }
 
 std::int64_t ms(Duration duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); }
 
@@ -59,7 +57,7 @@ Json to_json(const ClientSample& client) {
 }
 
 template <class List>
-AdminAnswer list(const List& items) {
+http::Answer list(const List& items) {
     Json all = Json::array();
     for (const auto& item : items) all.push_back(to_json(item));
     return json(200, all);
@@ -67,14 +65,7 @@ AdminAnswer list(const List& items) {
 
 }  // namespace
 
-AdminAnswer AdminPages::error(int status, const Error& error) {
-    const CodeInfo& row = info(error.code());
-    Json inner{{"code", row.name}, {"message", row.text}, {"retryable", row.retryable}};
-    if (!error.detail().empty()) inner["detail"] = error.detail();
-    return json(status, Json{{"error", inner}});
-}
-
-AdminAnswer AdminPages::answer(std::string_view path, const Parameters& parameters) const {
+http::Answer AdminPages::answer(std::string_view path, const http::Parameters& parameters) const {
     if (path == "/livez") return live();
     if (path == "/readyz" || path == "/healthz") return ready(parameters.verbose);
     if (path == "/metrics") return metrics(parameters);
@@ -82,16 +73,16 @@ AdminAnswer AdminPages::answer(std::string_view path, const Parameters& paramete
     if (path == "/api/v1/queues") return queues();
     if (path == "/api/v1/clients") return clients();
     if (path.starts_with(kQueuePath)) return queue(path.substr(kQueuePath.size()));
-    return error(404, Error(Code::kUnsupported, "no such page"));
+    return http::error_answer(404, Error(Code::kUnsupported, "no such page"));
 }
 
-AdminAnswer AdminPages::live() const {
+http::Answer AdminPages::live() const {
     const Duration silent = sources_.health().silent;
     const bool alive = silent < kSilentMax;
     return json(alive ? 200 : 503, Json{{"live", alive}, {"silent_ms", ms(silent)}});
 }
 
-AdminAnswer AdminPages::ready(bool verbose) const {
+http::Answer AdminPages::ready(bool verbose) const {
     const Health health = sources_.health();
     struct Check {
         std::string_view name;
@@ -118,7 +109,7 @@ AdminAnswer AdminPages::ready(bool verbose) const {
     return json(reasons.empty() ? 200 : 503, document);
 }
 
-AdminAnswer AdminPages::metrics(const Parameters& parameters) const {
+http::Answer AdminPages::metrics(const http::Parameters& parameters) const {
     const MetricsOptions options{parameters.family, sources_.queue_series_max};
     if (!parameters.queue.empty() && !frame::legal_name(parameters.queue)) return failed(Error(Code::kBadName));
     SampleQuery query;
@@ -130,10 +121,10 @@ AdminAnswer AdminPages::metrics(const Parameters& parameters) const {
     if (query.queues && !query.queue.empty() && sample->queues.empty())
         return failed(Error(Code::kNotFound, query.queue));
     const ProcessSample process{full_process_usage(), sources_.log_dropped()};
-    return {200, std::string(kMetricsType), metrics_text(*sample, process, options)};
+    return {200, std::string(http::kMetricsType), metrics_text(*sample, process, options)};
 }
 
-AdminAnswer AdminPages::status() const {
+http::Answer AdminPages::status() const {
     auto sample = sources_.sample({});
     if (!sample) return failed(sample.error());
     const ProcessUsage usage = process_usage();
@@ -142,12 +133,12 @@ AdminAnswer AdminPages::status() const {
     return json(200, command::to_json(session::from_wire(sample->status)));
 }
 
-AdminAnswer AdminPages::queues() const {
+http::Answer AdminPages::queues() const {
     const auto sample = sources_.sample({.queues = true});
     return sample ? list(sample->queues) : failed(sample.error());
 }
 
-AdminAnswer AdminPages::queue(std::string_view name) const {
+http::Answer AdminPages::queue(std::string_view name) const {
     if (!frame::legal_name(name)) return failed(Error(Code::kBadName));
     const auto sample = sources_.sample({.queues = true, .queue = std::string(name)});
     if (!sample) return failed(sample.error());
@@ -155,7 +146,7 @@ AdminAnswer AdminPages::queue(std::string_view name) const {
     return json(200, to_json(sample->queues.front()));
 }
 
-AdminAnswer AdminPages::clients() const {
+http::Answer AdminPages::clients() const {
     const auto sample = sources_.sample({.list_clients = true});
     return sample ? list(sample->client_list) : failed(sample.error());
 }

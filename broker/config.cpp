@@ -2,11 +2,11 @@
 
 #include <cstdio>
 
-#include "broker/admin_http.h"
 #include "broker/listen_address.h"
 #include "proto/base/units.h"
 #include "proto/config/environment.h"
 #include "proto/config/print.h"
+#include "proto/http/http_server.h"
 #include "proto/limits.h"
 #include "proto/security/key_file.h"
 #include "proto/security/user_file.h"
@@ -281,8 +281,8 @@ void check(DaemonOptions& options, config::Resolved& resolved) {
     if (options.listen.empty()) complain({"listen.client"}, "listen.client must name an address");
     options.http_asked = resolved.given(daemon_table().settings(), "listen.http");
     if (!options.http_asked && options.dev) options.http.clear();
-    if (wants_http(options.http)) {
-        const auto checked = check_http_address(options.http, options.insecure);
+    if (http::wants_http(options.http)) {
+        const auto checked = http::check_http_address(options.http, options.insecure);
         if (!checked) complain({"listen.http"}, "listen.http: " + checked.error().detail());
     }
     const std::uint64_t segment_bytes_min = kSegmentBesideBodies + 2 * options.message_bytes;

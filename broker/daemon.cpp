@@ -18,7 +18,7 @@
 #include <thread>
 #include <utility>
 
-#include "broker/admin_http.h"
+#include "broker/admin_pages.h"
 #include "broker/config.h"
 #include "broker/descriptors.h"
 #include "broker/door.h"
@@ -27,6 +27,7 @@
 #include "broker/replay_progress.h"
 #include "broker/zap.h"
 #include "proto/base/random.h"
+#include "proto/http/http_server.h"
 #include "proto/service/log_line.h"
 #include "proto/service/logging.h"
 #include "proto/service/notify.h"
@@ -154,22 +155,25 @@ void watch_for_second_signal(const Events& events) {
     }).detach();
 }
 
-AdminPages::Sources admin_sources(const DaemonOptions& options, ShardThread& shard) {
-    return {.health = [&shard] { return shard.health(); },
-            .sample = [&shard](SampleQuery query) { return shard.sample(std::move(query), kSampleWait); },
-            .log_dropped = service::dropped_log_lines,
-            .queue_series_max = options.queue_series_max};
+http::Pages admin_pages(const DaemonOptions& options, ShardThread& shard) {
+    const AdminPages pages(
+        {.health = [&shard] { return shard.health(); },
+         .sample = [&shard](SampleQuery query) { return shard.sample(std::move(query), kSampleWait); },
+         .log_dropped = service::dropped_log_lines,
+         .queue_series_max = options.queue_series_max});
+    return
+        [pages](std::string_view path, const http::Parameters& parameters) { return pages.answer(path, parameters); };
 }
 
 /// Nobody asked for the default address: another program there costs the admin port, not the queues.
-Result<void> start_http(const DaemonOptions& options, AdminHttp& http) {
-    if (!wants_http(options.http)) return {};
-    const auto address = check_http_address(options.http, options.insecure);
+Result<void> start_http(const DaemonOptions& options, http::HttpServer& port) {
+    if (!http::wants_http(options.http)) return {};
+    const auto address = http::check_http_address(options.http, options.insecure);
     if (!address) return fail(address.error());
-    const auto started = http.start(*address);
+    const auto started = port.start(*address);
     if (!started && options.http_asked) return started;
     if (started) {
-        log_line(spdlog::level::info, "http.ready", "admin port: http://" + http.endpoint());
+        log_line(spdlog::level::info, "http.ready", "admin port: http://" + port.endpoint());
     } else {
         log_line(spdlog::level::warn, "http.none", "no admin port: " + started.error().message());
     }
@@ -235,8 +239,11 @@ Result<int> serve(const Invocation& invocation, Configuration& running, const Ev
     if (auto done = zmq->zap.start(); !done) return fail(done.error());
     ShardThread shard(zmq->context, log::posix_file_system(), system_clock(), door->users(),
                       [&events] { events.tell_failed(); });
-    AdminHttp http(admin_sources(options, shard), system_clock());
-    if (auto done = start_http(options, http); !done) return fail(done.error());
+    const auto trouble = [](const std::string& text) {
+        log_line(spdlog::level::warn, "http.failed", "admin port: " + text);
+    };
+    http::HttpServer admin_port(admin_pages(options, shard), trouble, system_clock());
+    if (auto done = start_http(options, admin_port); !done) return fail(done.error());
     service::notify_status("replaying");
     ShardThread::Settings settings = settings_of(options);
     settings.on_replayed = replay_teller();
@@ -250,7 +257,7 @@ Result<int> serve(const Invocation& invocation, Configuration& running, const Ev
              failed ? "the log failed: stopping" : "draining; a second signal stops now");
     watch_for_second_signal(events);
     auto stopped = shard.stop();
-    http.stop();
+    admin_port.stop();
     if (!stopped) return fail(stopped.error());
     log_line(spdlog::level::info, "stopped", "stopped");
     return 0;

@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "broker/exposition.h"
+#include "proto/http/exposition.h"
 #include "proto/version.h"
 
 namespace telpher::broker {
@@ -181,12 +181,12 @@ std::vector<Row> rows_of(const std::vector<QueueSample>& queues, std::size_t ser
     std::vector<Row> rows;
     rows.reserve(std::min(queues.size(), series_max) + 1);
     Row other;
-    other.labels = Exposition::labels({{"queue", kOther}});
+    other.labels = http::Exposition::labels({{"queue", kOther}});
     bool others = false;
     for (const QueueSample& queue : queues) {
         const bool shown = queue.id <= last && queue.state.name() != kOther;
         others = others || !shown;
-        if (shown) rows.emplace_back().labels = Exposition::labels({{"queue", queue.state.name()}});
+        if (shown) rows.emplace_back().labels = http::Exposition::labels({{"queue", queue.state.name()}});
         add(shown ? rows.back() : other, queue);
     }
     if (others) rows.push_back(std::move(other));
@@ -206,13 +206,13 @@ public:
     void one(const MetricFamily& family, double value) {
         if (begin(family)) out.sample("", value);
     }
-    Exposition out;
+    http::Exposition out;
 
 private:
     const MetricsOptions& options_;
 };
 
-std::string reason(std::string_view why) { return "," + Exposition::labels({{"reason", why}}); }
+std::string reason(std::string_view why) { return "," + http::Exposition::labels({{"reason", why}}); }
 
 void write_queues(Page& page, const std::vector<Row>& rows) {
     for (std::size_t i = 0; i < kQueueFamilies.size(); ++i) {
@@ -247,11 +247,11 @@ void write_broker(Page& page, const Sample& sample) {
     if (page.begin(kSyncMessages)) page.out.histogram("", sample.sync_messages, 1);
     page.one(kStorageBytes, number(sample.status.log_bytes()));
     page.one(kStorageFree, number(sample.disk_room));
-    if (page.begin(kWatermark)) page.out.sample(Exposition::labels({{"kind", "disk"}}), sample.disk_full ? 1 : 0);
+    if (page.begin(kWatermark)) page.out.sample(http::Exposition::labels({{"kind", "disk"}}), sample.disk_full ? 1 : 0);
     if (page.begin(kClients)) {
         const ClientCounts& clients = sample.clients;
         const auto role = [&](std::string_view name, std::uint64_t count) {
-            page.out.sample(Exposition::labels({{"role", name}}), number(count));
+            page.out.sample(http::Exposition::labels({{"role", name}}), number(count));
         };
         role("producer", clients.producers);
         role("consumer", clients.consumers);
@@ -264,27 +264,28 @@ void write_broker(Page& page, const Sample& sample) {
                                             [&](const auto& counted) { return counted.first == row.code; });
             const bool counted = found != sample.protocol_errors.end();
             if (counted || row.fatal) {
-                page.out.sample(Exposition::labels({{"code", row.name}}), counted ? number(found->second) : 0);
+                page.out.sample(http::Exposition::labels({{"code", row.name}}), counted ? number(found->second) : 0);
             }
         }
     }
     if (page.begin(kAuthFailures)) {
         for (std::size_t i = 0; i < kRefusals; ++i) {
             const std::string_view reason = Refusals::name(static_cast<Refusal>(i));
-            page.out.sample(Exposition::labels({{"reason", reason}}), number(sample.refusals.at(i)));
+            page.out.sample(http::Exposition::labels({{"reason", reason}}), number(sample.refusals.at(i)));
         }
     }
     if (page.begin(kNetBytes)) {
-        page.out.sample(Exposition::labels({{"direction", "in"}}), number(sample.transport.bytes_in));
-        page.out.sample(Exposition::labels({{"direction", "out"}}), number(sample.transport.bytes_out));
+        page.out.sample(http::Exposition::labels({{"direction", "in"}}), number(sample.transport.bytes_in));
+        page.out.sample(http::Exposition::labels({{"direction", "out"}}), number(sample.transport.bytes_out));
     }
-    if (page.begin(kLoopLag)) page.out.histogram(Exposition::labels({{"thread", "shard-0"}}), sample.loop_lag, kSecond);
+    if (page.begin(kLoopLag))
+        page.out.histogram(http::Exposition::labels({{"thread", "shard-0"}}), sample.loop_lag, kSecond);
 }
 
 void write_process(Page& page, const ProcessSample& process) {
     page.one(kLogDropped, number(process.log_dropped));
     if (page.begin(kBuildInfo))
-        page.out.sample(Exposition::labels({{"version", kVersion}, {"revision", kGitRevision}}), 1);
+        page.out.sample(http::Exposition::labels({{"version", kVersion}, {"revision", kGitRevision}}), 1);
     const ProcessUsage& usage = process.usage;
     page.one(kCpu, number(usage.cpu_us) * 1e-6);
     page.one(kResident, number(usage.resident_bytes));

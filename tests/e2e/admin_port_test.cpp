@@ -5,11 +5,8 @@
 // queues is quick and delays nobody's messages; a client that reads nothing holds up neither messages nor the stop; a
 // process that hangs is found out.
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <telpher/client.h>
 #include <unistd.h>
 
@@ -24,6 +21,7 @@
 
 #include "proto/base/clock.h"
 #include "tests/support/broker.h"
+#include "tests/support/http_request.h"
 
 namespace telpher::test {
 namespace {
@@ -36,54 +34,9 @@ std::string read_file(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// A connection to the admin port that has sent a request.
-class Request {
-public:
-    Request(std::uint16_t port, const std::string& target) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        const timeval limit{20, 0};
-        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-        connected_ = ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-        const std::string text = "GET " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        static_cast<void>(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL));
-    }
-    ~Request() { ::close(fd_); }
-    Request(const Request&) = delete;
-    Request& operator=(const Request&) = delete;
-
-    [[nodiscard]] bool connected() const { return connected_; }
-    /// All of the answer, until the server closes.
-    std::string answer() {
-        std::string text;
-        std::string part(64 * 1024, '\0');
-        for (ssize_t got = 0; (got = ::recv(fd_, part.data(), part.size(), 0)) > 0;)
-            text.append(part, 0, static_cast<std::size_t>(got));
-        return text;
-    }
-
-private:
-    int fd_;
-    bool connected_ = false;
-};
-
-struct Answer {
-    int status = 0;
-    std::string body;
-};
-
-Answer get(std::uint16_t port, const std::string& target) {
-    const std::string text = Request(port, target).answer();
-    const std::size_t body = text.find("\r\n\r\n");
-    if (!text.starts_with("HTTP/1.1 ") || body == std::string::npos) return {};
-    return {std::stoi(text.substr(9, 3)), text.substr(body + 4)};
-}
-
 class AdminPort : public testing::Test {
 protected:
-    Answer get(const std::string& target) const { return test::get(http_, target); }
+    HttpAnswer get(const std::string& target) const { return http_get(http_, target); }
 
     /// Messages through every state that a queue has.
     void traffic(Client& client) {
@@ -111,7 +64,7 @@ protected:
 TEST_F(AdminPort, page_is_what_prometheus_wants) {
     Client client(broker_.ipc());
     traffic(client);
-    const Answer metrics = get("/metrics");
+    const HttpAnswer metrics = get("/metrics");
     ASSERT_EQ(metrics.status, 200);
     EXPECT_THAT(metrics.body, HasSubstr("telpher_messages_put_total{queue=\"jobs\"} 10\n"));
     EXPECT_THAT(metrics.body, HasSubstr("telpher_messages_acked_total{queue=\"jobs\"} 4\n"));
@@ -175,7 +128,7 @@ TEST_F(AdminPort, json_is_what_the_command_line_shows) {
     const Finished shown = run(program("telpher"), {"-s", broker_.ipc(), "-o", "json", "queue", "show", "jobs"}, 20s);
     ASSERT_TRUE(shown.ended.ok()) << shown.errors;
     std::string same = shown.output.substr(0, shown.output.find_last_of('}'));
-    const Answer queue = get("/api/v1/queues/jobs");
+    const HttpAnswer queue = get("/api/v1/queues/jobs");
     EXPECT_EQ(queue.status, 200);
     EXPECT_THAT(queue.body, testing::StartsWith(same));
     EXPECT_THAT(queue.body, HasSubstr("\"scaling\":{\"backlog\":6}"));
@@ -203,7 +156,7 @@ TEST_F(AdminPort, thousand_queues_are_scraped_and_stall_nobody) {
     std::vector<Duration> scrapes;
     for (int i = 0; i < 20; ++i) {
         const Instant began = system_clock().now();
-        const Answer answer = get("/metrics");
+        const HttpAnswer answer = get("/metrics");
         scrapes.push_back(system_clock().now() - began);
         EXPECT_EQ(answer.status, 200);
         EXPECT_THAT(answer.body, HasSubstr("telpher_lease_seconds_count{queue=\"queue-999\"} 0\n"));
@@ -224,8 +177,8 @@ TEST_F(AdminPort, thousand_queues_are_scraped_and_stall_nobody) {
 TEST_F(AdminPort, who_reads_nothing_holds_up_nobody) {
     Client client(broker_.ipc());
     for (int i = 0; i < 1000; ++i) ASSERT_TRUE(client.create("queue-" + std::to_string(i), {}).has_value());
-    std::vector<std::unique_ptr<Request>> stuck;
-    for (int i = 0; i < 12; ++i) stuck.push_back(std::make_unique<Request>(http_, "/metrics"));
+    std::vector<std::unique_ptr<HttpRequest>> stuck;
+    for (int i = 0; i < 12; ++i) stuck.push_back(std::make_unique<HttpRequest>(http_, "/metrics"));
     Queue queue = client.queue("queue-1");
     for (int i = 0; i < 100; ++i) ASSERT_TRUE(queue.put("x", {.timeout = Millis(10'000)}).has_value());
     const Instant began = system_clock().now();
@@ -236,7 +189,7 @@ TEST_F(AdminPort, who_reads_nothing_holds_up_nobody) {
 TEST_F(AdminPort, comes_and_goes_with_the_daemon) {
     EXPECT_EQ(get("/livez").status, 200);
     EXPECT_EQ(broker_.terminate(), Ended{});
-    EXPECT_FALSE(Request(http_, "/livez").connected());
+    EXPECT_FALSE(HttpRequest(http_, "/livez").connected());
     broker_.start();
     EXPECT_EQ(get("/readyz").status, 200);
 }

@@ -1,4 +1,4 @@
-#include "broker/admin_stream.h"
+#include "proto/http/http_stream.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace telpher::broker {
+namespace telpher::http {
 namespace {
 
 using NameCall = int (*)(int, sockaddr*, socklen_t*);
@@ -35,18 +35,18 @@ void name(NameCall call, int fd, std::string& ip, int& port) {
 
 }  // namespace
 
-AdminStream::AdminStream(int fd, int stop_fd, const HttpLimits& limits, const Clock& clock,
-                         const std::atomic<int>& waiting)
+HttpStream::HttpStream(int fd, int stop_fd, const HttpLimits& limits, const Clock& clock,
+                       const std::atomic<int>& waiting)
     : fd_(fd), stop_fd_(stop_fd), limits_(limits), clock_(clock), waiting_(waiting), began_(clock.now()) {
     ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
 }
 
-AdminStream::~AdminStream() {
+HttpStream::~HttpStream() {
     ::shutdown(fd_, SHUT_RDWR);
     ::close(fd_);
 }
 
-AdminStream::Waited AdminStream::wait(short events, Instant deadline) const {
+HttpStream::Waited HttpStream::wait(short events, Instant deadline) const {
     for (;;) {
         const Duration left = deadline - clock_.now();
         if (left <= Duration::zero()) return Waited::kTimeout;
@@ -60,7 +60,7 @@ AdminStream::Waited AdminStream::wait(short events, Instant deadline) const {
 }
 
 /// In steps, as others may come to wait meanwhile.
-bool AdminStream::wait_for_request() const {
+bool HttpStream::wait_for_request() const {
     constexpr auto kStep = std::chrono::milliseconds(50);
     for (;;) {
         const Duration limit = waiting_ > 0 ? std::min(limits_.request_crowded, limits_.request) : limits_.request;
@@ -70,12 +70,12 @@ bool AdminStream::wait_for_request() const {
     }
 }
 
-bool AdminStream::is_readable() const { return begin_ < end_ || wait_for_request(); }
-bool AdminStream::is_writable() const {
+bool HttpStream::is_readable() const { return begin_ < end_ || wait_for_request(); }
+bool HttpStream::is_writable() const {
     return wait(POLLOUT, std::min(write_until_, clock_.now() + limits_.answer)) == Waited::kReady;
 }
 
-ssize_t AdminStream::read(char* into, size_t size) {
+ssize_t HttpStream::read(char* into, size_t size) {
     if (begin_ == end_) {
         if (read_bytes_ >= limits_.request_bytes || !wait_for_request()) return -1;
         const ssize_t got = ::recv(fd_, buffer_.data(), buffer_.size(), 0);
@@ -90,7 +90,7 @@ ssize_t AdminStream::read(char* into, size_t size) {
     return static_cast<ssize_t>(count);
 }
 
-ssize_t AdminStream::write(const char* from, size_t size) {
+ssize_t HttpStream::write(const char* from, size_t size) {
     if (write_until_ == Instant::never()) write_until_ = clock_.now() + limits_.answer;
     for (;;) {
         const ssize_t sent = ::send(fd_, from, size, MSG_NOSIGNAL);
@@ -100,7 +100,7 @@ ssize_t AdminStream::write(const char* from, size_t size) {
     }
 }
 
-void AdminStream::get_remote_ip_and_port(std::string& ip, int& port) const { name(::getpeername, fd_, ip, port); }
-void AdminStream::get_local_ip_and_port(std::string& ip, int& port) const { name(::getsockname, fd_, ip, port); }
+void HttpStream::get_remote_ip_and_port(std::string& ip, int& port) const { name(::getpeername, fd_, ip, port); }
+void HttpStream::get_local_ip_and_port(std::string& ip, int& port) const { name(::getsockname, fd_, ip, port); }
 
-}  // namespace telpher::broker
+}  // namespace telpher::http

@@ -1,4 +1,4 @@
-// A connection of the admin port: a socket that waits at most until its deadline, reads a bounded request, and lets go
+// A connection of HttpServer: a socket that waits at most until its deadline, reads a bounded request, and lets go
 // at once when the server stops. Owned by the worker that serves the connection; closes the socket with it.
 //
 // cpp-httplib's own stream has a time limit for each read and none for the request: a client that sends a byte now and
@@ -11,19 +11,19 @@
 #include <atomic>
 #include <string>
 
-#include "broker/admin_http.h"
 #include "proto/base/clock.h"
+#include "proto/http/http_server.h"
 
-namespace telpher::broker {
+namespace telpher::http {
 
-class AdminStream final : public httplib::Stream {
+class HttpStream final : public httplib::Stream {
 public:
     /// `stop_fd` is readable once the server stops. `waiting` counts the connections that wait for a worker; while
     /// there are any, the request has to be there within limits.request_crowded. Both outlive the stream.
-    AdminStream(int fd, int stop_fd, const HttpLimits& limits, const Clock& clock, const std::atomic<int>& waiting);
-    ~AdminStream() override;
-    AdminStream(const AdminStream&) = delete;
-    AdminStream& operator=(const AdminStream&) = delete;
+    HttpStream(int fd, int stop_fd, const HttpLimits& limits, const Clock& clock, const std::atomic<int>& waiting);
+    ~HttpStream() override;
+    HttpStream(const HttpStream&) = delete;
+    HttpStream& operator=(const HttpStream&) = delete;
 
     [[nodiscard]] bool is_readable() const override;
     [[nodiscard]] bool is_writable() const override;
@@ -51,4 +51,4 @@ private:
     std::size_t end_ = 0;
 };
 
-}  // namespace telpher::broker
+}  // namespace telpher::http

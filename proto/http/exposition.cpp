@@ -1,10 +1,10 @@
-#include "broker/exposition.h"
+#include "proto/http/exposition.h"
 
 #include <array>
 #include <charconv>
 #include <cmath>
 
-namespace telpher::broker {
+namespace telpher::http {
 namespace {
 
 /// Written without an exponent, as people write bounds.
@@ -67,4 +67,4 @@ void Exposition::number(double value) {
     text_.append(digits.data(), written.ptr);
 }
 
-}  // namespace telpher::broker
+}  // namespace telpher::http

@@ -11,7 +11,7 @@
 
 #include "proto/base/histogram.h"
 
-namespace telpher::broker {
+namespace telpher::http {
 
 class Exposition {
 public:
@@ -57,4 +57,4 @@ void Exposition::histogram(std::string_view labels, const Histogram<Bounds>& his
     line("_count", labels, static_cast<double>(below));
 }
 
-}  // namespace telpher::broker
+}  // namespace telpher::http

@@ -1,4 +1,4 @@
-#include "broker/admin_http.h"
+#include "proto/http/http_server.h"
 
 #include <httplib.h>
 #include <netinet/tcp.h>
@@ -12,11 +12,10 @@
 #include <mutex>
 #include <thread>
 
-#include "broker/admin_stream.h"
 #include "proto/base/check.h"
-#include "proto/service/log_line.h"
+#include "proto/http/http_stream.h"
 
-namespace telpher::broker {
+namespace telpher::http {
 namespace {
 
 constexpr std::size_t kWorkers = 4;
@@ -31,7 +30,7 @@ constexpr int kDeferSeconds = 5;
 
 /// What a connection gets that finds no place: an answer to a request that nobody read.
 std::string overloaded() {
-    const AdminAnswer answer = AdminPages::error(503, telpher::Error(Code::kBusy, "too many connections wait"));
+    const Answer answer = error_answer(503, telpher::Error(Code::kBusy, "too many connections wait"));
     return "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: " + answer.type +
            "\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" + answer.body;
 }
@@ -40,8 +39,8 @@ std::string overloaded() {
 /// accepts, where Server only refuses it.
 class BoundedPool final : public httplib::TaskQueue {
 public:
-    /// `waiting`, how many tasks wait for a thread, outlives the pool.
-    explicit BoundedPool(std::atomic<int>& waiting) : waiting_(waiting) {
+    /// `waiting`, how many tasks wait for a thread, and `trouble` outlive the pool.
+    BoundedPool(std::atomic<int>& waiting, const HttpServer::Trouble& trouble) : waiting_(waiting), trouble_(trouble) {
         for (std::size_t i = 0; i < kWorkers; ++i) threads_.emplace_back([this] { work(); });
     }
 
@@ -80,12 +79,13 @@ private:
             try {
                 task();
             } catch (const std::exception& error) {
-                service::log_line(spdlog::level::warn, "http.failed", std::string("admin port: ") + error.what());
+                trouble_(error.what());
             }
         }
     }
 
     std::atomic<int>& waiting_;
+    const HttpServer::Trouble& trouble_;
     std::mutex mutex_;
     std::condition_variable arrived_;
     std::deque<std::function<void()>> tasks_;
@@ -116,15 +116,16 @@ Result<HttpAddress> check_http_address(const std::string& text, bool insecure) {
     return HttpAddress{host == "localhost" ? "127.0.0.1" : host, split->port};
 }
 
-class AdminHttp::Server final : public httplib::Server {
+class HttpServer::Server final : public httplib::Server {
 public:
-    Server(AdminPages::Sources sources, const Clock& clock, const HttpLimits& limits)
-        : pages_(std::move(sources)),
+    Server(Pages pages, Trouble trouble, const Clock& clock, const HttpLimits& limits)
+        : pages_(std::move(pages)),
+          trouble_(std::move(trouble)),
           clock_(clock),
           limits_(limits),
           stop_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
         TELPHER_CHECK(stop_fd_ >= 0);
-        new_task_queue = [this] { return new BoundedPool(waiting_); };
+        new_task_queue = [this] { return new BoundedPool(waiting_, trouble_); };
         set_socket_options(set_reuse_address);
         set_payload_max_length(kPayloadMax);
         set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
@@ -133,10 +134,10 @@ public:
         });
         set_error_handler([](const httplib::Request&, httplib::Response& response) {
             if (response.body.empty())
-                fill(response, AdminPages::error(response.status, telpher::Error(Code::kProtocol, "HTTP")));
+                fill(response, error_answer(response.status, telpher::Error(Code::kProtocol, "HTTP")));
         });
         set_exception_handler([](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) {
-            fill(response, AdminPages::error(500, telpher::Error(Code::kInternal)));
+            fill(response, error_answer(500, telpher::Error(Code::kInternal)));
         });
     }
     ~Server() override { ::close(stop_fd_); }
@@ -149,14 +150,13 @@ public:
                                                                     : -1;
         ::setsockopt(svr_sock_, IPPROTO_TCP, TCP_DEFER_ACCEPT, &kDeferSeconds, sizeof kDeferSeconds);
         if (port > 0 && ::listen(svr_sock_, kBacklog) == 0) return port;  // the library has it at 5
-        return fail(Code::kAddressInUse, "admin port " + address.host + ":" + std::to_string(address.port) +
+        return fail(Code::kAddressInUse, "HTTP address " + address.host + ":" + std::to_string(address.port) +
                                              ": another process has it, or it is not this host's");
     }
     void run() {
         thread_ = std::thread([this] {
             listener_ = std::this_thread::get_id();
-            if (!listen_after_bind())
-                service::log_line(spdlog::level::err, "http.ended", "admin port: it answers no more");
+            if (!listen_after_bind()) trouble_("it answers no more");
             ended_ = true;
         });
     }
@@ -170,7 +170,7 @@ public:
     }
 
 private:
-    static void fill(httplib::Response& response, AdminAnswer answer) {
+    static void fill(httplib::Response& response, Answer answer) {
         response.status = answer.status;
         response.headers.clear();
         response.set_header("Content-Type", answer.type);
@@ -181,18 +181,18 @@ private:
 
     void answer(const httplib::Request& request, httplib::Response& response) const {
         if (request.method != "GET" && request.method != "HEAD") {
-            fill(response, AdminPages::error(405, telpher::Error(Code::kUnsupported, "GET only")));
+            fill(response, error_answer(405, telpher::Error(Code::kUnsupported, "GET only")));
             response.set_header("Allow", "GET, HEAD");
             return;
         }
-        const AdminPages::Parameters parameters{request.get_param_value("queue"), request.get_param_value("family"),
-                                                request.has_param("verbose")};
-        fill(response, pages_.answer(request.path, parameters));
+        const Parameters parameters{request.get_param_value("queue"), request.get_param_value("family"),
+                                    request.has_param("verbose")};
+        fill(response, pages_(request.path, parameters));
     }
 
     /// One request a connection: no idle one keeps a worker.
     bool process_and_close_socket(socket_t fd) override {
-        AdminStream stream(fd, stop_fd_, limits_, clock_, waiting_);
+        HttpStream stream(fd, stop_fd_, limits_, clock_, waiting_);
         if (std::this_thread::get_id() == listener_) {
             static_cast<void>(::send(fd, overloaded_.data(), overloaded_.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
             return false;
@@ -204,7 +204,8 @@ private:
         });
     }
 
-    const AdminPages pages_;
+    const Pages pages_;
+    const Trouble trouble_;
     const Clock& clock_;
     const HttpLimits limits_;
     const std::string overloaded_ = overloaded();
@@ -215,12 +216,12 @@ private:
     std::atomic<bool> ended_{false};
 };
 
-AdminHttp::AdminHttp(AdminPages::Sources sources, const Clock& clock, const HttpLimits& limits)
-    : server_(std::make_unique<Server>(std::move(sources), clock, limits)) {}
+HttpServer::HttpServer(Pages pages, Trouble trouble, const Clock& clock, const HttpLimits& limits)
+    : server_(std::make_unique<Server>(std::move(pages), std::move(trouble), clock, limits)) {}
 
-AdminHttp::~AdminHttp() { stop(); }
+HttpServer::~HttpServer() { stop(); }
 
-Result<void> AdminHttp::start(const HttpAddress& address) {
+Result<void> HttpServer::start(const HttpAddress& address) {
     const auto port = server_->bind(address);
     if (!port) return fail(port.error());
     const bool v6 = address.host.find(':') != std::string::npos;
@@ -229,6 +230,6 @@ Result<void> AdminHttp::start(const HttpAddress& address) {
     return {};
 }
 
-void AdminHttp::stop() { server_->end(); }
+void HttpServer::stop() { server_->end(); }
 
-}  // namespace telpher::broker
+}  // namespace telpher::http
