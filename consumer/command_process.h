@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -68,6 +69,11 @@ public:
 
     /// When the limits count from.
     void limit(const CommandLimits& limits, Instant from);
+
+    /// It was over a limit, and is on its way out.
+    [[nodiscard]] bool over_limit() const { return exceeded_.has_value(); }
+    /// It is killed at `end`, if it lives so long; its limits stay.
+    void end_by(Instant end) { hard_at_ = std::min(hard_at_, end); }
 
     /// What happened first.
     enum class Event : std::uint8_t { kEnded, kReadable, kWritable };

@@ -47,6 +47,26 @@ struct DeliveryEntry {
     std::atomic<std::uint32_t> delivery;
 };
 
+/// Times of handlers; several threads write.
+struct Times {
+    std::array<std::atomic<std::uint64_t>, TimeHistogram::kBuckets> counts;
+    std::atomic<std::uint64_t> sum_ns;
+};
+
+/// Where an outcome stands in LeaseTable::kOutcomes.
+std::size_t outcome_of(v1::Settle::Verdict verdict) {
+    switch (verdict) {
+        case v1::Settle::VERDICT_ACK:
+            return 0;
+        case v1::Settle::VERDICT_NACK:
+            return 1;
+        case v1::Settle::VERDICT_DEAD:
+            return 3;
+        default:
+            return 2;
+    }
+}
+
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "shared between processes");
 
 }  // namespace
@@ -59,7 +79,9 @@ struct LeaseTable::Layout {
     std::atomic<std::uint32_t> recycle;
     std::atomic<std::uint32_t> ended;
     std::atomic<std::uint32_t> blamed;
-    std::atomic<std::uint64_t> begun, acked, nacked, released, dead;
+    std::atomic<std::uint64_t> begun;
+    std::array<std::atomic<std::uint64_t>, kOutcomes.size()> outcomes;
+    std::array<Times, kOutcomes.size()> times;
     std::atomic<std::uint64_t> verdicts_at, deliveries_at, suspects_at;
     std::array<VerdictEntry, kVerdicts> verdicts;
     std::array<DeliveryEntry, kDeliveries> deliveries;
@@ -169,7 +191,8 @@ void LeaseTable::begin(unsigned thread, std::uint64_t offset, std::uint32_t deli
 void LeaseTable::set_process(unsigned thread, pid_t process) { layout_->slot(thread).process.store(process); }
 
 // The verdict is there before the thread is idle: a death in between leaves both, and the verdict goes first.
-void LeaseTable::decide(unsigned thread, v1::Settle::Verdict verdict, std::optional<std::uint64_t> delay_ms) {
+void LeaseTable::decide(unsigned thread, v1::Settle::Verdict verdict, Instant now,
+                        std::optional<std::uint64_t> delay_ms) {
     Slot& slot = layout_->slot(thread);
     VerdictEntry& entry = layout_->verdicts[layout_->verdicts_at.fetch_add(1) % kVerdicts];
     entry.verdict.store(0);
@@ -177,11 +200,12 @@ void LeaseTable::decide(unsigned thread, v1::Settle::Verdict verdict, std::optio
     entry.delivery.store(slot.delivery.load());
     entry.delay_ms.store(delay_ms.value_or(kBackoff));
     entry.verdict.store(static_cast<std::uint32_t>(verdict));
-    auto& counter = verdict == v1::Settle::VERDICT_ACK    ? layout_->acked
-                    : verdict == v1::Settle::VERDICT_NACK ? layout_->nacked
-                    : verdict == v1::Settle::VERDICT_DEAD ? layout_->dead
-                                                          : layout_->released;
-    counter.fetch_add(1);
+    const std::size_t outcome = outcome_of(verdict);
+    layout_->outcomes[outcome].fetch_add(1);
+    const std::int64_t took_ns = std::max<std::int64_t>(now.ns - slot.since_ns.load(), 0);
+    Times& times = layout_->times[outcome];
+    times.counts[TimeHistogram::bucket(took_ns)].fetch_add(1, std::memory_order_relaxed);
+    times.sum_ns.fetch_add(static_cast<std::uint64_t>(took_ns), std::memory_order_relaxed);
     slot.process.store(0);
     slot.doing.store(static_cast<std::uint32_t>(Doing::kIdle));
 }
@@ -254,8 +278,20 @@ Code LeaseTable::ended() const { return static_cast<Code>(layout_->ended.load())
 
 std::uint64_t LeaseTable::begun() const { return layout_->begun.load(); }
 
+LeaseTable::Handled LeaseTable::handled() const {
+    Handled handled;
+    for (std::size_t i = 0; i < kOutcomes.size(); ++i) {
+        const Times& times = layout_->times[i];
+        std::array<std::uint64_t, TimeHistogram::kBuckets> counts{};
+        for (std::size_t bucket = 0; bucket < counts.size(); ++bucket) counts[bucket] = times.counts[bucket].load();
+        handled.by_outcome[i] = TimeHistogram(counts, static_cast<double>(times.sum_ns.load()));
+    }
+    return handled;
+}
+
 LeaseTable::Counts LeaseTable::counts() const {
-    return {layout_->acked.load(), layout_->nacked.load(), layout_->released.load(), layout_->dead.load()};
+    const auto& outcomes = layout_->outcomes;
+    return {outcomes[0].load(), outcomes[1].load(), outcomes[2].load(), outcomes[3].load()};
 }
 
 }  // namespace telpher::consumer

@@ -9,13 +9,16 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "consumer/settle_batcher.h"
 #include "proto/base/clock.h"
+#include "proto/base/histogram.h"
 #include "telpher/error.h"
 
 namespace telpher::consumer {
@@ -66,7 +69,7 @@ public:
     /// The process that handles the message of `thread`; 0: none (any more).
     void set_process(unsigned thread, pid_t process);
     /// What was decided about the message of `thread`, which is idle from now on.
-    void decide(unsigned thread, v1::Settle::Verdict verdict, std::optional<std::uint64_t> delay_ms = {});
+    void decide(unsigned thread, v1::Settle::Verdict verdict, Instant now, std::optional<std::uint64_t> delay_ms = {});
     void set_phase(Phase phase);
     /// The process ends to be replaced, not because there is nothing left to do.
     void set_recycle();
@@ -107,6 +110,16 @@ public:
     [[nodiscard]] bool recycle() const;
     [[nodiscard]] Code ended() const;
     [[nodiscard]] std::uint64_t begun() const;  ///< Handlers started.
+    /// What handlers took, by what became of their messages.
+    static constexpr std::array<std::string_view, 4> kOutcomes{"acked", "nacked", "released", "dead"};
+    struct Handled {
+        std::array<TimeHistogram, kOutcomes.size()> by_outcome;  ///< In the order of kOutcomes.
+        void add(const Handled& other) {
+            for (std::size_t i = 0; i < by_outcome.size(); ++i) by_outcome[i].add(other.by_outcome[i]);
+        }
+    };
+    /// At any time; what is being decided meanwhile may be in it in part.
+    [[nodiscard]] Handled handled() const;
     /// Verdicts of each kind.
     struct Counts {
         std::uint64_t acked = 0, nacked = 0, released = 0, dead = 0;

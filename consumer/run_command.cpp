@@ -4,13 +4,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 
 #include "consumer/cpus.h"
 #include "consumer/exec_launcher.h"
 #include "consumer/worker.h"
+#include "consumer/worker_pages.h"
 #include "proto/base/units.h"
 #include "proto/command/exit.h"
 #include "proto/command/value_flags.h"
+#include "proto/http/http_server.h"
 #include "proto/limits.h"
 
 namespace telpher {
@@ -89,6 +92,10 @@ Result<void> check_flags(const RunFlags& flags) {
         return refuse("--soft-time-limit is for commands, not for --so");
     if (command.limits.soft != kForever && command.limits.soft >= command.limits.hard)
         return refuse("--soft-time-limit must be less than --time-limit");
+    if (http::wants_http(flags.http)) {
+        if (const auto good = http::check_http_address(flags.http, flags.insecure); !good)
+            return fail(Code::kUsage, "--http: " + good.error().detail());
+    }
     for (const Millis limit : {command.limits.soft, command.limits.hard}) {
         if (limit <= Millis(0)) return refuse("a time limit is longer than 0");
     }
@@ -96,16 +103,36 @@ Result<void> check_flags(const RunFlags& flags) {
     return {};
 }
 
+/// The threads of the port take no signals: those are the supervisor's.
+Result<void> start_http(const RunFlags& flags, http::HttpServer& port) {
+    if (!http::wants_http(flags.http)) return {};
+    const auto address = http::check_http_address(flags.http, flags.insecure);
+    if (!address) return fail(address.error());
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const auto started = port.start(*address);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (started) command::print_note("http://" + port.endpoint() + "/metrics");
+    return started;
+}
+
 int supervise(const RunFlags& flags, unsigned processes, bool forever) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // what dead workers leave behind is ours to end
     ExecLauncher launcher;
+    consumer::WorkerBook book;
+    http::HttpServer port(
+        consumer::worker_pages(flags.queue, book),
+        [](const std::string& text) { command::print_note("--http: " + text); }, system_clock());
+    if (const auto started = start_http(flags, port); !started) return command::print_error(started.error());
     consumer::Supervisor supervisor({.processes = processes,
                                      .threads = flags.threads,
                                      .forever = forever,
                                      .in_process = !flags.library.empty(),
                                      .reaps_all = true,
                                      .drain = flags.drain,
-                                     .note = [](const std::string& text) { command::print_note(text); }},
+                                     .note = [](const std::string& text) { command::print_note(text); },
+                                     .book = &book},
                                     launcher);
     return supervisor.run();
 }
@@ -143,6 +170,9 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
         ->type_name("WHEN")
         ->capture_default_str();
     app.add_flag("--wait-queue", flags.wait_queue, "Wait until somebody makes the queue");
+    app.add_option("--http", flags.http, "Health and metrics of the workers over HTTP (port *: any)")
+        ->type_name("ADDRESS:PORT");
+    app.add_flag("--insecure", flags.insecure, "Let other hosts reach --http");
     add_limit_flags(app, flags);
 }
 

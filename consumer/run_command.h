@@ -36,6 +36,8 @@ struct RunFlags {
     bool wait_queue = false;
     std::uint64_t messages_max = 0;  ///< 0 = no limit
     Millis drain{60'000};
+    std::string http;       ///< ADDRESS:PORT of health and metrics; empty: none.
+    bool insecure = false;  ///< Other hosts may reach that.
 };
 
 void add_run_flags(CLI::App& app, RunFlags& flags);

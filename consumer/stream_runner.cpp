@@ -144,9 +144,10 @@ Outcome StreamRunner::fail_with(const std::string& reason) {
 
 /// It ended before its verdict: how it ended is the verdict, but success is none.
 Outcome StreamRunner::ended() {
-    const bool lingers = !process_.ended();
+    // Killed for its limit it closes its stdout a moment before it is dead.
+    const bool lingers = !process_.ended() && !process_.over_limit();
     close_fd(to_);
-    if (lingers) process_.limit({.soft = kForever, .hard = kLeaveMax}, system_clock().now());
+    process_.end_by(system_clock().now() + kLeaveMax);
     while (process_.wait() != Event::kEnded) continue;
     const CommandEnd end = finish();
     const std::string tail = process_.tail().text();

@@ -94,6 +94,7 @@ void Supervisor::start(Worker& worker, Instant now) {
     } else if (const int number = launcher_.start(Task::kWork, *table, worker.pid); number != 0) {
         error = std::strerror(number);
     } else {
+        if (options_.book != nullptr) options_.book->began(worker.pid, *table);
         worker.table = std::move(*table);
         for (const std::uint64_t offset : suspects_) worker.table->suspect(offset);
         return;
@@ -135,8 +136,16 @@ void Supervisor::on_end(Worker& worker, int wait_status, Instant now) {
     const std::uint64_t verdicts = worker.table->counts().all();
     const std::uint64_t begun = worker.table->begun();
     const Code ended = worker.table->ended();
+    const bool over = stopping_ || (!died && !away && !(again && status == 0));
+    if (options_.book != nullptr) {
+        const Restart why = died             ? Restart::kCrash
+                            : away           ? Restart::kUnavailable
+                            : worker.leaving ? Restart::kHangup
+                                             : Restart::kRecycle;
+        options_.book->ended(pid, died, over ? std::nullopt : std::optional(why));
+    }
     take_over(worker, wait_status, died, now);
-    if (stopping_ || (!died && !away && !(again && status == 0))) {
+    if (over) {
         worker.ended = true;
         if (!died) finish(status, ended, now);
         return;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "consumer/lease_table.h"
+#include "consumer/worker_book.h"
 #include "proto/base/clock.h"
 #include "telpher/options.h"
 
@@ -47,6 +48,7 @@ public:
         bool reaps_all = false;   ///< Takes in what dead workers leave behind, and ends it.
         Millis drain{60'000};     ///< How long a worker may take to leave.
         std::function<void(const std::string&)> note = {};  ///< A remark for people.
+        WorkerBook* book = nullptr;                         ///< May be nullptr; outlives it.
     };
 
     /// `launcher` outlives it.

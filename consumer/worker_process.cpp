@@ -71,7 +71,7 @@ public:
     void decided(unsigned thread, const Verdict& verdict) override {
         std::optional<std::uint64_t> delay_ms;
         if (verdict.delay) delay_ms = static_cast<std::uint64_t>(std::max(*verdict.delay, Millis(0)).count());
-        of_.table_.decide(thread, to_wire(verdict.kind), delay_ms);
+        of_.table_.decide(thread, to_wire(verdict.kind), system_clock().now(), delay_ms);
         if (of_.handling_.in_process()) of_.solo_.leave(alone_[thread] != 0);
     }
     void delivered(std::uint64_t first, std::uint32_t count, std::uint32_t delivery) override {
@@ -125,6 +125,7 @@ Result<Code> WorkerProcess::run(const Open& open) {
         result = QueueAccess::run(
             *queue_, run, [this](Message& message) { return handling_.handle(handler_thread, message); }, hooks);
     } while (result.ended == Code::kEnd && options_.forever && wait_next_generation());
+    if (result.ended == Code::kEnd && options_.forever) result.ended = Code::kStopped;  // between two generations
     if (result.ended == Code::kOk) table_.set_recycle();
     table_.set_ended(result.ended);
     table_.set_phase(Phase::kLeft);

@@ -34,6 +34,10 @@ public:
     /// One for each bound, and one for what is above all of them.
     static constexpr std::size_t kBuckets = Bounds::kBounds.size() + 1;
 
+    Histogram() = default;
+    /// As counts() and sum() say it.
+    Histogram(const std::array<std::uint64_t, kBuckets>& counts, double sum) : counts_(counts), sum_(sum) {}
+
     /// The bucket of a value: the first whose bound is not below it.
     static std::size_t bucket(std::int64_t value) {
         constexpr const auto& kBounds = Bounds::kBounds;

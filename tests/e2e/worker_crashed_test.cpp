@@ -4,8 +4,14 @@
 // exactly once, and the worker is replaced so soon that none is missing for a second.
 #include "tests/e2e/worker_fixture.h"
 
+#include <gmock/gmock.h>
+
+#include "tests/support/http_request.h"
+
 namespace telpher::test {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr std::size_t kMessages = 10'000;
 constexpr std::size_t kSegv = 3'333;
@@ -85,6 +91,33 @@ TEST_F(WorkerCrashed, those_two_alone_are_blamed) {
     expect_no_empty_slot(2);
     EXPECT_NE(worker.errors().find("message 3333: crashed: SIGSEGV"), std::string::npos) << worker.errors();
     EXPECT_NE(worker.errors().find("message 6666: RSS limit of 512"), std::string::npos) << worker.errors();
+}
+
+TEST_F(WorkerCrashed, the_metrics_of_the_worker_tell_of_it) {
+    Queue queue = make_strict_queue();
+    fill(queue, 400, {{100, "segv"}});
+    const std::uint16_t port = free_port();
+    Process& worker = run({"--so", program("telpher-crash-handler.so"), "-P", "2", "-T", "4", "--exit-on", "never",
+                           "--http", "127.0.0.1:" + std::to_string(port)});
+    ASSERT_TRUE(eventually(30s, [&] { return queue.stats()->dead == 1 && queue.stats()->acked == 399; }))
+        << worker.errors();
+    ASSERT_TRUE(eventually(10s, [&] { return http_get(port, "/readyz").status == 200; })) << worker.errors();
+    const std::string page = http_get(port, "/metrics").body;
+    EXPECT_THAT(page, HasSubstr("telpher_worker_crashes_total{queue=\"jobs\"} 1\n"));
+    EXPECT_THAT(page, HasSubstr("telpher_worker_restarts_total{queue=\"jobs\",reason=\"crash\"} 1\n"));
+    EXPECT_THAT(page, HasSubstr("telpher_worker_slots{queue=\"jobs\"} 8\n"));
+    EXPECT_THAT(page, HasSubstr("telpher_worker_busy_slots{queue=\"jobs\"} 0\n"));
+    const std::string acked = "telpher_worker_handler_seconds_count{queue=\"jobs\",outcome=\"acked\"} ";
+    ASSERT_THAT(page, HasSubstr(acked));
+    EXPECT_GE(std::stoul(page.substr(page.find(acked) + acked.size())), 399U);
+    const std::filesystem::path file = broker.dir() / "worker.txt";
+    std::ofstream(file) << page;
+    const Finished checked = test::run(
+        "/bin/sh", {"-c", "command -v promtool >/dev/null || exit 0; promtool check metrics <" + file.string()}, 30s);
+    EXPECT_TRUE(checked.ended.ok()) << checked.output << checked.errors;
+    worker.signal(SIGTERM);
+    const auto ended = worker.wait(20s);
+    EXPECT_TRUE(ended && ended->ok()) << worker.errors();
 }
 
 TEST_F(WorkerCrashed, a_library_that_forks_its_workers_blames_those_two_too) {

@@ -21,7 +21,7 @@ TEST(LeaseTable, TheOtherSideSeesWhatIsHandledAndWhatWasDecided) {
     table.begin(0, 10, 1, Instant{7});
     table.begin(2, 11, 1, Instant{8});
     table.set_process(2, 1234);
-    table.decide(0, Settle::VERDICT_NACK, 50);
+    table.decide(0, Settle::VERDICT_NACK, Instant{}, 50);
     const auto running = other.running();
     ASSERT_EQ(running.size(), 1U);
     EXPECT_EQ(running[0].thread, 2U);
@@ -54,7 +54,7 @@ TEST(LeaseTable, TheLatestVerdictsAreKept) {
     LeaseTable table = *LeaseTable::create(1);
     for (std::uint64_t i = 0; i < LeaseTable::kVerdicts + 10; ++i) {
         table.begin(0, i, 1, Instant{});
-        table.decide(0, Settle::VERDICT_ACK);
+        table.decide(0, Settle::VERDICT_ACK, Instant{});
     }
     EXPECT_EQ(table.decided().size(), LeaseTable::kVerdicts);
     EXPECT_EQ(table.counts().acked, LeaseTable::kVerdicts + 10);
@@ -69,7 +69,7 @@ TEST(Estate, VerdictsBlameAndWhatIsHandedBack) {
     LeaseTable table = *LeaseTable::create(2);
     table.delivered(0, 6, 2);
     table.begin(0, 1, 2, Instant{});
-    table.decide(0, Settle::VERDICT_ACK);
+    table.decide(0, Settle::VERDICT_ACK, Instant{});
     table.begin(0, 2, 2, Instant{});
     table.begin(1, 4, 2, Instant{});
     table.blame(1, Cause::kSignal, SIGSEGV);
