@@ -6,11 +6,15 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 namespace telpher::broker {
 namespace {
 
 constexpr auto kKickAfter = std::chrono::milliseconds(50);
 constexpr auto kLookEvery = std::chrono::milliseconds(500);
+/// A look is a system call, and the shard must not stand still for thousands of them.
+constexpr std::size_t kLooksAtATime = 64;
 constexpr int kSuspiciousLooks = 4;  // two seconds
 constexpr int kUnreadMax = 128 * 1024;
 constexpr std::size_t kDepartedMax = 65'536;
@@ -178,17 +182,28 @@ void Connections::shut(PeerId peer) {
 }
 
 void Connections::tick(Instant now) {
-    if (now < look_at_) return;
-    look_at_ = now + kLookEvery;
-    for (auto& [fd, connection] : by_fd_) {
-        if (connection.going) continue;
-        const bool late = connection.since + limits_.hello_timeout <= now;
-        if (!connection.welcome && (late || received_bytes(fd) > kStrangerBytesMax)) {
-            shut(fd, connection);
-        } else if (connection.welcome && sends_unseen(fd, connection)) {
-            shut(fd, connection);
-        }
+    if (to_look_at_.empty()) {
+        if (now < look_at_) return;
+        look_at_ = now + kLookEvery;
+        next_look_ = now;
+        for (const auto& [fd, connection] : by_fd_) to_look_at_.push_back(fd);
+        if (to_look_at_.empty()) return;
+        look_pause_ = kLookEvery * kLooksAtATime / std::max(to_look_at_.size(), kLooksAtATime);
     }
+    if (now < next_look_) return;
+    next_look_ = now + look_pause_;
+    for (std::size_t looks = 0; looks < kLooksAtATime && !to_look_at_.empty(); ++looks) {
+        const auto found = by_fd_.find(to_look_at_.back());
+        to_look_at_.pop_back();
+        if (found != by_fd_.end()) look_at(found->first, found->second, now);
+    }
+}
+
+void Connections::look_at(int fd, Connection& connection, Instant now) {
+    if (connection.going) return;
+    const bool late = connection.since + limits_.hello_timeout <= now;
+    if (!connection.welcome ? late || received_bytes(fd) > kStrangerBytesMax : sends_unseen(fd, connection))
+        shut(fd, connection);
 }
 
 bool Connections::sends_unseen(int fd, Connection& connection) const {

@@ -4,6 +4,7 @@
 // descriptor does it; closing it would crash.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -56,12 +57,15 @@ public:
     void kick(PeerId peer, Instant now);
     /// A peer whose moment has come: shut() it, if it can still be reached.
     bool next_leaving(Instant now, PeerId& peer);
-    /// When next_leaving() has one.
-    [[nodiscard]] Instant leaving_at() const { return leaving_.empty() ? Instant::never() : leaving_.front().at; }
+    /// When next_leaving() has one, or tick() goes on with a round of looks that it has begun.
+    [[nodiscard]] Instant next_timer() const {
+        const Instant leaving = leaving_.empty() ? Instant::never() : leaving_.front().at;
+        return to_look_at_.empty() ? leaving : std::min(leaving, next_look_);
+    }
     void shut(PeerId peer);
     bool next_gone(PeerId& peer);
 
-    /// Enforces the time limits. Call it every cycle.
+    /// Enforces the limits: looks at every connection twice a second, a few at a time. Call it every cycle.
     void tick(Instant now);
     [[nodiscard]] std::size_t size() const { return by_fd_.size(); }
     [[nodiscard]] std::uint64_t kicked() const { return kicked_; }
@@ -85,6 +89,7 @@ private:
     void shut(int fd, Connection& connection);
     void mark_shut(int fd, Connection& connection);
     void forget_peer(PeerId peer);
+    void look_at(int fd, Connection& connection, Instant now);
     [[nodiscard]] bool sends_unseen(int fd, Connection& connection) const;
     void turn_away(int fd, Connection& connection);
     void turn_away_unfinished(int fd);
@@ -99,7 +104,10 @@ private:
     std::deque<PeerId> departed_order_;
     std::deque<PeerId> gone_;
     std::deque<Leaving> leaving_;
-    Instant look_at_;
+    Instant look_at_;              ///< When the next round begins.
+    std::vector<int> to_look_at_;  ///< What is left of this one.
+    Instant next_look_;
+    Duration look_pause_{};
     std::uint64_t kicked_ = 0;
 };
 

@@ -52,8 +52,8 @@ public:
 
     /// Once a cycle, before receive(): monitor events and time limits.
     void tick(Instant now);
-    /// When tick() has a peer to let go of.
-    [[nodiscard]] Instant next_timer() const { return connections_.leaving_at(); }
+    /// When tick() has something to do.
+    [[nodiscard]] Instant next_timer() const { return connections_.next_timer(); }
     /// Sleeps until there is something to receive, `wake_fd` is readable, or `timeout_ms` is over. True:
     /// `wake_fd` is readable.
     bool wait(int wake_fd, int timeout_ms);

@@ -21,9 +21,9 @@ namespace {
 
 constexpr std::size_t kHalfOpen = 5'000;
 constexpr std::size_t kLooksAtATime = 100;
-constexpr int kPuts = 2'000;
+constexpr int kPuts = 10'000;
 /// What a scheduler of two busy cores adds by itself; below it a percentile says nothing.
-constexpr Duration kGrain = 1ms;
+constexpr Duration kGrain = 300us;
 /// A machine that does something else meanwhile gets another chance.
 constexpr int kRounds = 3;
 

@@ -7,7 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <memory>
 #include <set>
+#include <vector>
 
 namespace telpher::broker {
 namespace {
@@ -63,6 +66,23 @@ TEST_F(ConnectionsTest, a_stranger_without_hello_is_thrown_out_in_time) {
     pass(2s);
     EXPECT_TRUE(wire_.shut());
     EXPECT_EQ(connections_.kicked(), 1U);
+}
+
+TEST_F(ConnectionsTest, many_are_looked_at_a_few_at_a_time_and_all_in_time) {
+    connections_.limit(1'000, 5s);
+    std::vector<std::unique_ptr<Wire>> wires;
+    for (int i = 0; i < 200; ++i) connections_.accepted(wires.emplace_back(std::make_unique<Wire>())->fd(), now_);
+    now_ = now_ + 6s;
+    const auto shut = [&] { return std::ranges::count_if(wires, [](const auto& wire) { return wire->shut(); }); };
+    connections_.tick(now_);
+    EXPECT_EQ(shut(), 64);
+    EXPECT_LE(connections_.next_timer(), now_ + 500ms);
+    for (int turns = 0; turns < 3; ++turns) {
+        now_ = connections_.next_timer();
+        connections_.tick(now_);
+    }
+    EXPECT_EQ(shut(), 200);
+    EXPECT_EQ(connections_.next_timer(), Instant::never()) << "nothing is left to do";
 }
 
 TEST_F(ConnectionsTest, who_is_welcome_stays) {
