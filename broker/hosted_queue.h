@@ -28,7 +28,7 @@ struct Producer {
     ProducerId id;
     queue::ProducerWindow window;
     SessionId session;  ///< Whose it is; 0 after a restart until it is opened again.
-    std::string user;   ///< Who opened it; unknown (empty) after a restart.
+    std::string user;   ///< Who opened it; empty: not known, or anybody.
     PeerId peer;        ///< The connection it was opened on: puts of an older one are not its own.
     HandleId handle;
     bool open = false;          ///< Counts as a producer of the queue.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/hosted_queue.h"
 #include "proto/base/check.h"
 #include "proto/version.h"
 
@@ -10,6 +11,14 @@ namespace {
 
 // A range costs at most 10 + 10 bytes and its tries and due time 5 + 5 + 10: a record's meta stays below 64 KiB.
 constexpr std::size_t kRangesPerRecord = 1500;
+
+log::v1::ProducerMeta change_of(ProducerId producer, log::v1::ProducerMeta::Change change, WallTime now) {
+    log::v1::ProducerMeta meta;
+    meta.set_change(change);
+    meta.set_producer(producer.value());
+    meta.set_wall_ms(static_cast<std::uint64_t>(now.ms));
+    return meta;
+}
 
 }  // namespace
 
@@ -123,23 +132,22 @@ void Journal::queue_changed(QueueId queue, const log::v1::QueueMeta& change) {
     append(log::Kind::kQueue, queue, change);
 }
 
-void Journal::producer_changed(QueueId queue, ProducerId producer, log::v1::ProducerMeta::Change change, WallTime now) {
-    log::v1::ProducerMeta meta;
-    meta.set_change(change);
-    meta.set_producer(producer.value());
-    meta.set_wall_ms(static_cast<std::uint64_t>(now.ms));
+void Journal::producer_opened(QueueId queue, const Producer& producer, WallTime now) {
+    log::v1::ProducerMeta meta = change_of(producer.id, log::v1::ProducerMeta::CHANGE_OPENED, now);
+    meta.set_user(producer.user);
     append(log::Kind::kProducer, queue, meta);
 }
 
-void Journal::producer_named(QueueId queue, ProducerId producer, const std::string& name, Sequence first,
-                             WallTime now) {
-    log::v1::ProducerMeta meta;
-    meta.set_change(log::v1::ProducerMeta::CHANGE_OPENED);
-    meta.set_producer(producer.value());
-    meta.set_wall_ms(static_cast<std::uint64_t>(now.ms));
-    meta.set_name(name);
-    meta.set_first_sequence(first.value());
+void Journal::producer_named(QueueId queue, const Producer& producer, WallTime now) {
+    log::v1::ProducerMeta meta = change_of(producer.id, log::v1::ProducerMeta::CHANGE_OPENED, now);
+    meta.set_user(producer.user);
+    meta.set_name(producer.name);
+    meta.set_first_sequence(producer.stored_below.value());
     append(log::Kind::kProducer, queue, meta);
+}
+
+void Journal::producer_over(QueueId queue, ProducerId producer, log::v1::ProducerMeta::Change change, WallTime now) {
+    append(log::Kind::kProducer, queue, change_of(producer, change, now));
 }
 
 void Journal::marks(const log::v1::MarkMeta& marks) { append(log::Kind::kMark, QueueId(), marks); }

@@ -20,6 +20,8 @@ namespace telpher::broker {
 
 using Returned = std::vector<std::pair<queue::Range, queue::Tries>>;
 
+struct Producer;
+
 class Journal {
 public:
     Journal(log::Log& log, std::size_t step_meta_bytes) : log_(log), step_meta_bytes_(step_meta_bytes) {}
@@ -40,8 +42,11 @@ public:
     /// Dead letters of one cause, all at `death.at`.
     void died(QueueId queue, std::span<const queue::Died> died, const queue::Death& death, bool nacked);
     void queue_changed(QueueId queue, const log::v1::QueueMeta& change);
-    void producer_changed(QueueId queue, ProducerId producer, log::v1::ProducerMeta::Change change, WallTime now);
-    void producer_named(QueueId queue, ProducerId producer, const std::string& name, Sequence first, WallTime now);
+    void producer_opened(QueueId queue, const Producer& producer, WallTime now);
+    /// Opened by its name.
+    void producer_named(QueueId queue, const Producer& producer, WallTime now);
+    /// Closed or expired.
+    void producer_over(QueueId queue, ProducerId producer, log::v1::ProducerMeta::Change change, WallTime now);
     void marks(const log::v1::MarkMeta& marks);
     void boot(std::uint64_t boot, WallTime now);
     void end();

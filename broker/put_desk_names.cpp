@@ -39,7 +39,9 @@ Result<void> PutDesk::check_opener(const Session& session, const HostedQueue& qu
     const auto named = queue.producer_names.find(name);
     const bool has_name = !name.empty() && named != queue.producer_names.end();
     if (id.value() == 0) {
-        if (has_name && !is_of(session, queue.producers.at(named->second)))
+        // Or a name would be lost with its user. Who may do everything with the queue may take it over.
+        const bool admin = session.rights->on(queue.name).any_of(RightSet::kAdmin);
+        if (has_name && !admin && !is_of(session, queue.producers.at(named->second)))
             return fail(Code::kDenied, "another user puts under this name");
         if (name.empty() || has_name || queue.producer_names.size() < limits::kProducerNamesMax) return {};
         return fail(Code::kLimit, "names of producers of one queue");
@@ -91,7 +93,7 @@ bool PutDesk::is_idle(const Producer& producer) const {
 void PutDesk::forget_idle(HostedQueue& queue, const Producer& producer) {
     if (!producer.name.empty()) {
         core_.journal.reserve(0);
-        core_.journal.producer_changed(queue.id, producer.id, log::v1::ProducerMeta::CHANGE_EXPIRED, core_.wall);
+        core_.journal.producer_over(queue.id, producer.id, log::v1::ProducerMeta::CHANGE_EXPIRED, core_.wall);
     }
     queue.forget(ProducerId(producer.id));
 }

@@ -45,9 +45,9 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
         queue->set_open(producer, true);
         // One that is not known must not be so after a restart either: it may have stored what it would send again.
         if (request.producer() == 0 && !producer.name.empty()) {
-            core_.journal.producer_named(queue->id, *id, producer.name, producer.stored_below, core_.wall);
+            core_.journal.producer_named(queue->id, producer, core_.wall);
         } else if (producer.known) {
-            core_.journal.producer_changed(queue->id, *id, log::v1::ProducerMeta::CHANGE_OPENED, core_.wall);
+            core_.journal.producer_opened(queue->id, producer, core_.wall);
         }
     }
     v1::ProducerOpened opened;
@@ -81,7 +81,7 @@ void PutDesk::close(HostedQueue& queue, Producer& producer) {
     if (producer.open) {
         queue.set_open(producer, false);
         if (producer.known) {
-            core_.journal.producer_changed(queue.id, producer.id, log::v1::ProducerMeta::CHANGE_CLOSED, core_.wall);
+            core_.journal.producer_over(queue.id, producer.id, log::v1::ProducerMeta::CHANGE_CLOSED, core_.wall);
         }
     }
     core_.catalog.touch(queue);

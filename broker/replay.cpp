@@ -144,6 +144,7 @@ Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {
         queue->set_open(producer, row.open());
         producer.known = true;
         producer.last_put = WallTime{static_cast<std::int64_t>(row.last_put_wall_ms())};
+        producer.user = row.user();
         for (const log::v1::AcceptedRange& range : row.accepted()) {
             producer.window.restore(Sequence(range.first_sequence()), range.count(), Offset(range.first_offset()));
         }
@@ -278,6 +279,7 @@ void Replay::producer(HostedQueue& queue, const log::v1::ProducerMeta& meta) {
     Producer& producer = queue.producers[ProducerId(meta.producer())];
     producer.id = ProducerId(meta.producer());
     producer.known = true;
+    if (meta.change() == log::v1::ProducerMeta::CHANGE_OPENED) producer.user = meta.user();
     queue.set_open(producer, meta.change() == log::v1::ProducerMeta::CHANGE_OPENED);
     producer.last_put = std::max(producer.last_put, WallTime{static_cast<std::int64_t>(meta.wall_ms())});
 }

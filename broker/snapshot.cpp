@@ -30,6 +30,7 @@ std::size_t write_producer(const Producer& producer, log::v1::ProducerState& out
     out.set_open(producer.open);
     out.set_next_sequence(producer.window.decided_below().value());
     out.set_last_put_wall_ms(static_cast<std::uint64_t>(producer.last_put.ms));
+    out.set_user(producer.user);
     if (!producer.name.empty()) {
         out.set_name(producer.name);
         out.set_stored_below(producer.stored_below.value());
@@ -41,7 +42,7 @@ std::size_t write_producer(const Producer& producer, log::v1::ProducerState& out
         range->set_count(run.count);
         range->set_first_offset(run.offset.value());
     }
-    return kProducerBytes + producer.name.size() + stored.size() * kRangeBytes;
+    return kProducerBytes + producer.user.size() + producer.name.size() + stored.size() * kRangeBytes;
 }
 
 class Writer {

@@ -143,7 +143,8 @@ Json producer_change_json(const v1::ProducerMeta& meta) {
             {"producer", meta.producer()},
             {"wall_ms", meta.wall_ms()},
             {"name", meta.name()},
-            {"first_sequence", meta.first_sequence()}};
+            {"first_sequence", meta.first_sequence()},
+            {"user", meta.user()}};
 }
 
 Json mark_json(const v1::MarkMeta& meta) {

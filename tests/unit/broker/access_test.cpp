@@ -225,6 +225,38 @@ TEST_F(AccessTest, a_producer_goes_on_by_its_user_alone) {
     EXPECT_EQ(local.refused(), Code::kUnknownProducer) << "ids can be guessed";
 }
 
+TEST_F(AccessTest, a_producer_is_its_users_over_a_restart) {
+    const std::map<std::string, Rules> users{
+        {"put", {{"q"}, {}, {}}}, {"other", {{"q"}, {}, {}}}, {"admin", {{}, {}, {"q"}}}};
+    set_users(broker, users);
+    const auto open_as = [](SimPeer& peer, std::uint64_t producer, const std::string& name) {
+        v1::OpenProducer request;
+        request.set_epoch(peer.epoch());
+        request.set_handle(open(peer));
+        request.set_producer(producer);
+        request.set_name(name);
+        return ask(peer, v1::OP_OPEN_PRODUCER, request);
+    };
+    SimPeer owner(broker, "put");
+    owner.hello();
+    const std::uint64_t producer = owner.open_producer(open(owner));
+    ASSERT_EQ(open_as(owner, 0, "named"), Code::kOk);
+    broker.kill();
+    ASSERT_TRUE(broker.start());
+    set_users(broker, users);
+    SimPeer other(broker, "other");
+    other.hello();
+    EXPECT_EQ(open_as(other, producer, ""), Code::kUnknownProducer);
+    EXPECT_EQ(open_as(other, 0, "named"), Code::kDenied);
+    SimPeer admin(broker, "admin");
+    admin.hello();
+    EXPECT_EQ(open_as(admin, 0, "named"), Code::kOk) << "or a name would be lost with its user";
+    SimPeer back(broker, "put");
+    back.hello();
+    EXPECT_EQ(open_as(back, producer, ""), Code::kOk);
+    EXPECT_EQ(open_as(back, 0, "named"), Code::kDenied) << "it is the admin's now";
+}
+
 TEST_F(AccessTest, a_session_is_resumed_by_its_user_alone) {
     SimPeer owner(broker, "put");
     const v1::HelloOk session = owner.hello();
