@@ -104,9 +104,10 @@ function(telpher_executable)
 endfunction()
 
 # telpher_test(NAME unit_x LABEL unit SOURCES a_test.cpp LIBS telpher_x [TIMEOUT s] [DEPENDS target...]
-#              [EACH] [PROCESSORS n])
+#              [EACH] [THREADS] [PROCESSORS n])
 # One GoogleTest program. It is one CTest entry, or with EACH one per test case, for suites whose cases are slow or
 # start processes. DEPENDS names programs of ours that it starts; they are found in TELPHER_BIN_DIR.
+# THREADS (not with EACH): it hands work between threads, so it has the label threads too, for ThreadSanitizer.
 # tests_LABEL builds the tests of one label.
 function(telpher_label name label)
     if(NOT TARGET tests_${label})
@@ -116,7 +117,7 @@ function(telpher_label name label)
 endfunction()
 
 function(telpher_test)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "EACH" "NAME;LABEL;TIMEOUT;PROCESSORS" "SOURCES;LIBS;DEPENDS")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "EACH;THREADS" "NAME;LABEL;TIMEOUT;PROCESSORS" "SOURCES;LIBS;DEPENDS")
     if(NOT arg_SOURCES)
         return()
     endif()
@@ -129,6 +130,9 @@ function(telpher_test)
     add_executable(${arg_NAME} ${arg_SOURCES})
     _telpher_setup(${arg_NAME} pch_test)
     telpher_label(${arg_NAME} ${arg_LABEL})
+    if(arg_THREADS)
+        telpher_label(${arg_NAME} threads)
+    endif()
     # Tests compare with literals all the time; a narrowing there is checked by the comparison itself.
     target_compile_options(${arg_NAME} PRIVATE -Wno-conversion)
     target_compile_definitions(${arg_NAME} PRIVATE "TELPHER_BIN_DIR=\"${CMAKE_RUNTIME_OUTPUT_DIRECTORY}\""
@@ -148,5 +152,8 @@ function(telpher_test)
     else()
         add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
         set_tests_properties(${arg_NAME} PROPERTIES ${properties})
+        if(arg_THREADS)
+            set_property(TEST ${arg_NAME} APPEND PROPERTY LABELS threads)
+        endif()
     endif()
 endfunction()
