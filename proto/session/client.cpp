@@ -22,7 +22,6 @@ namespace telpher {
 namespace {
 
 constexpr const char* kServerDefault = "ipc:///run/telpher/telpher.sock";
-constexpr Millis kLeaveTimeout{5'000};
 constexpr std::uint32_t kListPage = 256;
 
 std::string server_of(const ClientOptions& options) {
@@ -55,6 +54,7 @@ std::shared_ptr<session::Engine> make_engine(ClientOptions options) {
                                   ? std::string(program_invocation_short_name) + "-" + std::to_string(getpid())
                                   : std::move(options.name);
     config.core.log = std::move(options.log);
+    config.core.on_connection = std::move(options.on_connection);
     config.core.seed = system_entropy();
     config.connect_timeout = options.connect_timeout;
     return std::make_shared<session::Engine>(std::move(config), session::make_zmq_transports(std::move(keys)),
@@ -88,12 +88,13 @@ v1::HandleDead handle_dead(v1::HandleDead::What what, std::string_view name, std
 }  // namespace
 
 struct Client::Impl {
-    explicit Impl(ClientOptions options) : engine(make_engine(std::move(options))) {}
+    explicit Impl(ClientOptions options)
+        : leave_timeout(options.leave_timeout), engine(make_engine(std::move(options))) {}
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
     ~Impl() {
         if (engine->forked()) return;
-        const Instant deadline = engine->deadline_of(kLeaveTimeout);
+        const Instant deadline = engine->deadline_of(leave_timeout);
         const auto parts = engine->parts();
         for (const auto& part : parts) static_cast<void>(part->drain(deadline));
         engine->close();
@@ -119,6 +120,7 @@ struct Client::Impl {
         return DeadHandled{reply->messages(), reply->more(), reply->next(), reply->full()};
     }
 
+    const Millis leave_timeout;
     const std::shared_ptr<session::Engine> engine;
 };
 

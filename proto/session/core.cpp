@@ -173,6 +173,7 @@ void Core::drop() {
     const bool was_up = connection_.up();
     if (!said_bye_ && (was_up || trouble_code_ != Code::kUnreachable))
         log((was_up ? "lost: " : "refused: ") + trouble_);
+    if (was_up && config_.on_connection) config_.on_connection(false);
     broken_ = false;
     transport_.reset();
     handles_.clear();

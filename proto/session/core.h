@@ -24,6 +24,7 @@ public:
         std::string endpoint;
         std::string client_name;
         std::function<void(const std::string&)> log;  ///< One line per event; may be empty.
+        std::function<void(bool)> on_connection{};    ///< As ClientOptions; may be empty.
         std::uint64_t seed = 0;                       ///< Of the back-off's jitter.
     };
 

@@ -61,6 +61,7 @@ Result<void> Core::on_hello_ok(const v1::HelloOk& hello) {
     put_limit_ = hello.limits().session_put_bytes();
     if (hello.limits().message_bytes() != 0) message_bytes_max_ = hello.limits().message_bytes();
     log(*resumed ? "connected, session resumed" : "connected");
+    if (config_.on_connection) config_.on_connection(true);
     for (const auto& link : std::vector(links_)) open(link);
     send_calls(nullptr);
     return {};

@@ -55,6 +55,10 @@ struct ClientOptions {
     std::string key_file{};
     std::string name{};              ///< For people (shown by `telpher status`); default: program name and pid.
     Millis connect_timeout{10'000};  ///< How long calls wait for a broker before kUnreachable, when never connected.
+    Millis leave_timeout{5'000};     ///< How long the destructor of the client waits for puts that have no outcome.
+    /// Called when the client has a broker (true) and when it has none any more (false), from the engine thread; must
+    /// not block. May be empty.
+    std::function<void(bool connected)> on_connection{};
     /// Called with one line per event (connected, lost, ...) from the engine thread; must not block. Empty: silent.
     std::function<void(const std::string&)> log{};
 };

@@ -51,7 +51,11 @@ using Told = std::vector<std::string>;
 class CoreTest : public testing::Test {
 protected:
     CoreTest()
-        : core_({"tcp://broker:1", "test", [this](const std::string& line) { log_.push_back(line); }, 1},
+        : core_({.endpoint = "tcp://broker:1",
+                 .client_name = "test",
+                 .log = [this](const std::string& line) { log_.push_back(line); },
+                 .on_connection = [this](bool connected) { connected_.push_back(connected); },
+                 .seed = 1},
                 net_.factory()) {
         work();
     }
@@ -152,6 +156,7 @@ protected:
     FakeNetwork net_;
     Instant now_{1'000'000'000'000};
     std::vector<std::string> log_;
+    std::vector<bool> connected_;
     std::vector<std::string> ended_;
     Core core_;
 };
@@ -491,6 +496,14 @@ TEST_F(CoreTest, HandshakesCutShortAgainAndAgainAre) {
     }
     ASSERT_EQ(ended_.size(), 1U);
     EXPECT_TRUE(ended_[0].starts_with(info(Code::kAuth).name)) << ended_[0];
+}
+
+TEST_F(CoreTest, ToldWhetherThereIsABroker) {
+    greet(hello_ok());
+    EXPECT_EQ(connected_, std::vector<bool>{true});
+    net_.down("cut");
+    work();
+    EXPECT_EQ(connected_, (std::vector<bool>{true, false}));
 }
 
 TEST_F(CoreTest, AStaleSessionReconnects) {
