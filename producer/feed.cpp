@@ -36,11 +36,13 @@ bool is_final(Code code) {
 }  // namespace
 
 Result<void> Feed::run() {
-    Client client(globals_.client_options());
+    ClientOptions options = globals_.client_options();
+    options.leave_timeout = Millis{0};  // finish() has waited as long as it should
+    Client client(std::move(options));
     Code told = Code::kOk;
     for (;;) {
         const auto done = run_once(client);
-        if (done || done.error().code() == Code::kStopped) return source_.save();
+        if (done || done.error().code() == Code::kStopped) return leave();
         if (is_final(done.error().code())) {
             // Whoever has the name now has the state file too.
             if (done.error().code() != Code::kFenced) static_cast<void>(source_.save());
@@ -49,8 +51,16 @@ Result<void> Feed::run() {
         if (std::exchange(told, done.error().code()) != done.error().code() && !globals_.quiet)
             command::print_note(done.error().message() + "; trying again");
         pause();
-        if (stopped()) return source_.save();
+        if (stopped()) return leave();
     }
+}
+
+/// The end of a stop. What a source cannot give again is lost now, and nobody may think otherwise.
+Result<void> Feed::leave() {
+    if (auto saved = source_.save(); !saved) return saved;
+    if (const std::uint64_t lost = source_.at_risk(); lost > 0)
+        return fail(Code::kUnreachable, std::to_string(lost) + " messages were received and not stored: they are lost");
+    return {};
 }
 
 void Feed::pause() const {
@@ -66,6 +76,8 @@ Result<void> Feed::run_once(Client& client) {
     if (!first) return fail(first.error());
     if (auto there = source_.seek(*first); !there) return there;
     next_ = *first;
+    options_ = setup_.put;
+    options_.stop = signals_.token();
     const auto outcomes = std::make_shared<Outcomes>();
     outcomes->stored_below = *first;
     queue->on_confirm([this, outcomes](const Confirmed& run) {
@@ -119,7 +131,8 @@ Result<void> Feed::pump(Queue& queue, const Outcomes& outcomes) {
             static_cast<void>(queue.flush(Millis{20}));
             continue;
         }
-        const auto record = source_.next(setup_.put);
+        from_source_.headers.clear();
+        const auto record = source_.next(from_source_);
         if (record) {
             if (auto done = put(queue, *record); !done) return done;
             if (next_ % kLookEvery == 0) {
@@ -134,22 +147,26 @@ Result<void> Feed::pump(Queue& queue, const Outcomes& outcomes) {
     }
 }
 
-/// What `record` says to put, as it is or as JSON.
+/// What `record` says to put, as it is or as JSON; key and headers go into options_.
 Result<std::string_view> Feed::body_of(std::string_view record) {
-    if (!setup_.json) return record;
-    auto message = command::parse_message(record);
-    if (!message) return fail(Code::kUsage, "record " + std::to_string(next_) + ": " + message.error().detail());
-    body_ = std::move(message->body);
-    setup_.put.key = std::move(message->key);
-    setup_.put.headers = std::move(message->headers);
-    return std::string_view(body_);
+    options_.key = setup_.put.key;
+    options_.headers = setup_.put.headers;
+    if (setup_.json) {
+        auto message = command::parse_message(record);
+        if (!message) return fail(Code::kUsage, "record " + std::to_string(next_) + ": " + message.error().detail());
+        body_ = std::move(message->body);
+        options_.key = std::move(message->key);
+        options_.headers = std::move(message->headers);
+        record = body_;
+    }
+    options_.headers.insert(options_.headers.end(), from_source_.headers.begin(), from_source_.headers.end());
+    return record;
 }
 
 Result<void> Feed::put(Queue& queue, std::string_view record) {
     const auto body = body_of(record);
     if (!body) return source_.leave_out(body.error()) ? Result<void>() : fail(body.error());
-    setup_.put.stop = signals_.token();
-    const auto ticket = queue.put_async(*body, setup_.put);
+    const auto ticket = queue.put_async(*body, options_);
     if (ticket) {
         ++next_;
         ++sent_;

@@ -51,11 +51,14 @@ private:
     [[nodiscard]] Result<std::uint64_t> first_record(Queue& queue) const;
     [[nodiscard]] bool stopped() const { return signals_.token().stop_requested(); }
     void pause() const;
+    Result<void> leave();
 
     Setup setup_;
     const command::Globals& globals_;
     const command::StopSignals& signals_;
     RecordSource& source_;
+    PutOptions from_source_;  // what the source says of its last record
+    PutOptions options_;      // of the record that is put
     std::string body_;        // of a JSON record
     std::uint64_t next_ = 0;  // record to be put next
     std::atomic<std::uint64_t> sent_{0};

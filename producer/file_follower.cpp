@@ -106,7 +106,9 @@ Result<void> FileFollower::open_for(std::uint64_t number) {
     }
     for (std::size_t i = 0; i < files.size(); ++i) {
         if (i + 1 < files.size() && files[i + 1].first <= number) continue;
-        if (OwnedFd fd = locate(files[i]); fd.valid()) {
+        OwnedFd fd = locate(files[i]);
+        if (!fd.valid()) fd = locate_copy(files[i]);
+        if (fd.valid()) {
             const bool known = files[i].record <= number;
             open_at(i, std::move(fd), known ? files[i].record : files[i].first, known ? files[i].offset : 0);
             return {};
@@ -114,11 +116,30 @@ Result<void> FileFollower::open_for(std::uint64_t number) {
         note_(base_ + ": a file of it is gone, and what was in it from record " + std::to_string(number) + " on");
         if (i + 1 < files.size()) renumber(i + 1, number);
     }
-    // None of them is left: what has the name now begins with this record.
-    files.clear();
+    // None of them is left: what was written after them begins with this record.
     number_ = number;
-    const auto begun = begin_first();
+    const auto begun = begin_after(files.back().changed_ns);
     return begun ? Result<void>() : fail(begun.error());
+}
+
+/// Forgets the files that are gone. Of those that came after them the oldest is next: it may have been rotated too.
+Result<bool> FileFollower::begin_after(std::int64_t changed) {
+    state_.files.clear();
+    fd_ = OwnedFd();
+    std::optional<Candidate> oldest;
+    std::int64_t oldest_ns = INT64_MAX;
+    for (const std::string& name : family(folder_, base_)) {
+        OwnedFd fd = open_regular(folder_ + "/" + name);
+        struct stat about {};
+        if (name == base_ || !fd.valid() || ::fstat(fd.get(), &about) != 0) continue;
+        if (changed == 0 || changed_ns(about) <= changed || changed_ns(about) >= oldest_ns) continue;
+        oldest_ns = changed_ns(about);
+        oldest = Candidate{name, std::move(fd)};
+    }
+    if (!oldest) return begin_first();
+    auto registered = register_next(std::move(*oldest));
+    if (!registered) return fail(registered.error());
+    return true;
 }
 
 /// What follows on something that is gone moves up.
@@ -149,15 +170,16 @@ Result<void> FileFollower::end_here(std::uint64_t number) {
     note_(base_ + ": records " + std::to_string(number_) + " to " + std::to_string(number - 1) +
           " are stored, but not in the file any more");
     number_ = number;
-    place(current(), number, offset_ + begin_);
+    const std::uint64_t offset = offset_ + begin_;
+    place(current(), {current().first, number, offset, FileTail::before(fd_.get(), offset)});
     marks_.clear();
     return save();
 }
 
-void FileFollower::place(FollowedFile& file, std::uint64_t record, std::uint64_t offset) {
-    file.record = record;
-    file.offset = offset;
-    file.tail = {};  // looked at when it is saved
+void FileFollower::place(FollowedFile& file, const Mark& mark) {
+    file.record = mark.record;
+    file.offset = mark.offset;
+    file.tail = mark.tail;
 }
 
 OwnedFd FileFollower::locate(const FollowedFile& file) const {
@@ -166,6 +188,23 @@ OwnedFd FileFollower::locate(const FollowedFile& file) const {
     for (const std::string& name : names) {
         OwnedFd fd = open_regular(folder_ + "/" + name);
         if (fd.valid() && file.is(fd.get())) return fd;
+    }
+    return OwnedFd();
+}
+
+/// `copytruncate` while nobody looked: the file was cut, but what it held lies beside it.
+OwnedFd FileFollower::locate_copy(FollowedFile& file) {
+    for (const std::string& name : family(folder_, base_)) {
+        OwnedFd fd = open_regular(folder_ + "/" + name);
+        struct stat about {};
+        if (name == base_ || !fd.valid() || ::fstat(fd.get(), &about) != 0) continue;
+        if (static_cast<std::uint64_t>(about.st_size) < file.offset || !file.is_copied_in(fd.get())) continue;
+        const auto identity = FileIdentity::of(fd.get());
+        if (!identity) continue;
+        file.name = name;
+        file.identity = *identity;
+        dirty_ = true;
+        return fd;
     }
     return OwnedFd();
 }
@@ -262,7 +301,9 @@ std::string_view FileFollower::take_rest() {
 }
 
 void FileFollower::note_mark() {
-    if (!state_.files.empty()) marks_.push_back({current().first, number_, offset_ + begin_});
+    if (state_.files.empty()) return;
+    const std::uint64_t offset = offset_ + begin_;
+    marks_.push_back({current().first, number_, offset, FileTail::before(fd_.get(), offset)});
 }
 
 /// Reads once. False: nothing is there now.
@@ -283,15 +324,19 @@ Result<bool> FileFollower::fill() {
     if (got == 0) {
         end_seen_ = FileTail::before(fd_.get(), size_seen_);
         know_head();
+        const std::uint64_t marked = marks_.empty() ? current().record : marks_.back().record;
+        if (marked != number_) note_mark();
     }
     return got > 0;
 }
 
 /// What a file begins with tells it from others, once there is enough of it.
 void FileFollower::know_head() {
-    if (current().identity.head_bytes == FileIdentity::kHeadBytes) return;
+    const FileIdentity& known = current().identity;
+    if (known.complete()) return;
     const auto identity = FileIdentity::of(fd_.get());
-    if (!identity || identity->head_bytes == current().identity.head_bytes) return;
+    if (!identity || (identity->head_bytes == known.head_bytes && identity->blocks.size() == known.blocks.size()))
+        return;
     current().identity = *identity;
     // At once: after a crash an empty head would be that of any file with this inode.
     static_cast<void>(save());
@@ -341,9 +386,9 @@ auto FileFollower::go_on_known() -> Result<Step> {
         note_(base_ + ": a file of it is gone, and what was in it from record " + std::to_string(number_) + " on");
         if (next + 1 < state_.files.size()) renumber(next + 1, number_);
     }
-    state_.files.clear();
-    fd_ = OwnedFd();
-    return Step::kAgain;
+    const auto begun = begin_after(state_.files.back().changed_ns);
+    if (!begun) return fail(begun.error());
+    return *begun ? Step::kAgain : Step::kNothing;
 }
 
 Result<void> FileFollower::register_next(Candidate next) {
@@ -425,7 +470,7 @@ Result<void> FileFollower::stored_below(std::uint64_t number) {
     if (reached) {
         for (FollowedFile& file : state_.files) {
             if (file.first != reached->file_first || reached->record < file.record) continue;
-            place(file, reached->record, reached->offset);
+            place(file, *reached);
         }
         dirty_ = true;
     }
@@ -442,7 +487,8 @@ Result<void> FileFollower::save() {
     if (state_.files.empty()) return {};
     saved_at_ = clock_.now();
     dirty_ = false;
-    if (fd_.valid() && current().tail.bytes == 0) current().tail = FileTail::before(fd_.get(), current().offset);
+    struct stat about {};
+    if (fd_.valid() && ::fstat(fd_.get(), &about) == 0) current().changed_ns = changed_ns(about);
     return state_.save();
 }
 

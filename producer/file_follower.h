@@ -44,6 +44,7 @@ private:
         std::uint64_t file_first;  ///< Says which file.
         std::uint64_t record;
         std::uint64_t offset;
+        FileTail tail;
     };
     /// What there is at the end of a file.
     enum class Step : std::uint8_t { kNothing, kAgain, kRest };
@@ -57,15 +58,17 @@ private:
     [[nodiscard]] bool is_newest() const { return at_ + 1 == state_.files.size(); }
     [[nodiscard]] std::uint64_t end() const { return is_newest() ? UINT64_MAX : state_.files[at_ + 1].first; }
     [[nodiscard]] OwnedFd locate(const FollowedFile& file) const;
+    OwnedFd locate_copy(FollowedFile& file);
     void open_at(std::size_t index, OwnedFd fd, std::uint64_t record, std::uint64_t offset);
     Result<void> open_for(std::uint64_t number);
     Result<void> skip_to(std::uint64_t number);
     Result<void> end_here(std::uint64_t number);
     void renumber(std::size_t from, std::uint64_t first);
 
-    static void place(FollowedFile& file, std::uint64_t record, std::uint64_t offset);
+    static void place(FollowedFile& file, const Mark& mark);
     void note_unreadable();
     Result<bool> begin_first();
+    Result<bool> begin_after(std::int64_t changed);
     Result<std::string_view> next_record();
     std::optional<std::string_view> take_record();
     std::string_view take_rest();
@@ -99,6 +102,7 @@ private:
     std::uint64_t size_seen_ = 0;  // of the file, when it was read to its end, ...
     FileTail end_seen_;            // ... and what lay there
     bool unreadable_told_ = false;
+    bool skipping_ = false;   // on the way to the first record that is not stored
     std::deque<Mark> marks_;  // given out, not known to be stored
     bool dirty_ = false;
     Instant saved_at_;

@@ -47,13 +47,28 @@ Result<FileIdentity> FileIdentity::of(int fd) {
     const auto hash = hash_at(fd, 0, identity.head_bytes);
     if (!hash) return fail(Code::kIo, "the file changes while its beginning is read");
     identity.head_hash = *hash;
+    for (std::size_t i = 0; i < kBlocks; ++i) {
+        const auto block = hash_at(fd, i * kBlockBytes, kBlockBytes);
+        if (!block) break;
+        identity.blocks.push_back(*block);
+    }
     return identity;
+}
+
+bool FileIdentity::begins_like(int fd) const {
+    if (hash_at(fd, 0, head_bytes) != std::optional(head_hash)) return false;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        const auto block = hash_at(fd, i * kBlockBytes, kBlockBytes);
+        if (!block) return true;  // it has no more
+        if (*block != blocks[i]) return false;
+    }
+    return true;
 }
 
 bool FileIdentity::is(int fd) const {
     struct stat about {};
     if (::fstat(fd, &about) != 0 || !same_inode(about)) return false;
-    return hash_at(fd, 0, head_bytes) == std::optional(head_hash);
+    return begins_like(fd);
 }
 
 OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "telpher/error.h"
 
@@ -17,12 +18,21 @@ struct FileIdentity {
     std::uint64_t inode = 0;
     std::uint64_t head_bytes = 0;  ///< So many bytes of the beginning, at most kHeadBytes, ...
     std::uint64_t head_hash = 0;   ///< ... have this XXH3.
+    /// XXH3 of each whole block of kBlockBytes from the beginning, the first kBlocks at most. Files of a kind may begin
+    /// with the same lines, and a file that is cut to something shorter still has some blocks.
+    std::vector<std::uint64_t> blocks{};
     static constexpr std::size_t kHeadBytes = 256;
+    static constexpr std::size_t kBlockBytes = 128;
+    static constexpr std::size_t kBlocks = 32;
 
     /// Of an open file, as it is now.
     static Result<FileIdentity> of(int fd);
-    /// The open file is the one this was taken of, perhaps longer by now.
+    /// The open file is the one this was taken of, perhaps longer or shorter by now.
     [[nodiscard]] bool is(int fd) const;
+    /// What the open file begins with is what this one began with, as far as both go.
+    [[nodiscard]] bool begins_like(int fd) const;
+    /// There is nothing more to know of it.
+    [[nodiscard]] bool complete() const { return blocks.size() == kBlocks; }
     [[nodiscard]] bool same_inode(const struct stat& about) const {
         return device == about.st_dev && inode == about.st_ino;
     }

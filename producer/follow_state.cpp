@@ -27,11 +27,13 @@ Json file_json(const FollowedFile& file) {
             {"inode", file.identity.inode},
             {"head_bytes", file.identity.head_bytes},
             {"head_hash", file.identity.head_hash},
+            {"blocks", file.identity.blocks},
             {"first", file.first},
             {"record", file.record},
             {"offset", file.offset},
             {"tail_bytes", file.tail.bytes},
-            {"tail_hash", file.tail.hash}};
+            {"tail_hash", file.tail.hash},
+            {"changed_ns", file.changed_ns}};
 }
 
 FollowedFile file_of(const Json& json) {
@@ -44,8 +46,12 @@ FollowedFile file_of(const Json& json) {
     file.first = json.at("first").get<std::uint64_t>();
     file.record = json.at("record").get<std::uint64_t>();
     file.offset = json.at("offset").get<std::uint64_t>();
-    file.tail.bytes = json.value("tail_bytes", std::uint64_t{0});  // state files of 0.1 have none
+    // An older state file has none of these.
+    file.identity.blocks = json.value("blocks", std::vector<std::uint64_t>());
+    if (file.identity.blocks.size() > FileIdentity::kBlocks) throw std::out_of_range("blocks");
+    file.tail.bytes = json.value("tail_bytes", std::uint64_t{0});
     file.tail.hash = json.value("tail_hash", std::uint64_t{0});
+    file.changed_ns = json.value("changed_ns", std::int64_t{0});
     if (file.identity.head_bytes > FileIdentity::kHeadBytes) throw std::out_of_range("head_bytes");
     return file;
 }

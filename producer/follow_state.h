@@ -20,9 +20,15 @@ struct FollowedFile {
     std::uint64_t record = 0;
     std::uint64_t offset = 0;
     FileTail tail{};
+    std::int64_t changed_ns = 0;  ///< When it was last written to, as far as it was seen; 0: not known.
 
     /// The open file is this one, and was not cut and written anew.
     [[nodiscard]] bool is(int fd) const { return identity.is(fd) && tail.is_before(fd, offset); }
+    /// The open file, another one, holds what this one held.
+    [[nodiscard]] bool is_copied_in(int fd) const {
+        const bool known = offset == 0 ? identity.head_bytes > 0 : tail.bytes > 0;
+        return known && identity.begins_like(fd) && tail.is_before(fd, offset);
+    }
 };
 
 class FollowState {

@@ -7,8 +7,10 @@
 namespace telpher {
 namespace {
 
-// Client::open() takes no stop token, so a long wait is made of short ones.
-constexpr Millis kWaitSlice{250};
+// Client::open() takes no stop token, so a wait is made of short ones; each asks the broker anew, so they become
+// longer.
+constexpr Millis kSliceFirst{250};
+constexpr Millis kSliceMax{2'000};
 
 }  // namespace
 
@@ -17,13 +19,16 @@ Result<Queue> open_queue(Client& client, const std::string& name, const OpenFlag
     QueueOptions options = flags.options;
     options.create = flags.create;
     options.wait = flags.wait;
-    if (!flags.wait) return client.open(name, options, globals.timeout_or(command::kAnswerTimeout));
-    const Instant end = globals.timeout ? system_clock().now() + *globals.timeout : Instant::never();
-    for (;;) {
-        auto queue = client.open(name, options, kWaitSlice);
+    const Millis limit = globals.timeout_or(flags.wait ? kForever : command::kAnswerTimeout);
+    if (!stop.stop_possible() && limit != kForever) return client.open(name, options, limit);
+    const Instant end = limit == kForever ? Instant::never() : system_clock().now() + limit;
+    for (Millis slice = kSliceFirst;; slice = std::min(2 * slice, kSliceMax)) {
+        const auto left = std::chrono::ceil<Millis>(end - system_clock().now());
+        auto queue = client.open(name, options, std::clamp(left, Millis(1), slice));
         if (queue || queue.error().code() != Code::kTimeout) return queue;
         if (stop.stop_requested()) return fail(Code::kStopped);
-        if (system_clock().now() >= end) return fail(Code::kTimeout, "waited for the queue " + name);
+        if (system_clock().now() >= end)
+            return flags.wait ? fail(Code::kTimeout, "waited for the queue " + name) : std::move(queue);
     }
 }
 

@@ -33,6 +33,8 @@ public:
     virtual Result<void> stored_below(std::uint64_t number) = 0;
     /// Writes down what it must know after a restart.
     virtual Result<void> save() { return {}; }
+    /// Records given out that cannot be had again once this object is gone.
+    [[nodiscard]] virtual std::uint64_t at_risk() const { return 0; }
     /// After kEmpty: waits until there may be a record, `stop_fd` is readable, or `at_most` is over.
     virtual void wait(int stop_fd, Millis at_most) = 0;
     /// Records that may be on their way at a time; more are not asked for.

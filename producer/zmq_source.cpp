@@ -65,7 +65,6 @@ Result<std::string_view> ZmqSource::next(PutOptions& put) {
         kept_.push_back(std::move(message));
     }
     const Received& message = kept_[number_++ - first_];
-    std::erase_if(put.headers, [](const auto& header) { return header.first == "topic"; });
     if (message.has_topic) put.headers.emplace_back("topic", message.topic);
     return std::string_view(message.body);
 }

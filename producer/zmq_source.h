@@ -32,6 +32,7 @@ public:
     /// Always: a peer that sends what no queue takes ends nothing. A note says so.
     bool leave_out(const Error& why) override;
     Result<void> stored_below(std::uint64_t number) override;
+    [[nodiscard]] std::uint64_t at_risk() const override { return kept_.size(); }
     void wait(int stop_fd, Millis at_most) override;
     [[nodiscard]] std::uint64_t window() const override { return kWindow; }
 

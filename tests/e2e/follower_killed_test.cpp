@@ -154,6 +154,41 @@ TEST_F(FollowerKilled, terminated) {
     judge();
 }
 
+TEST_F(FollowerKilled, terminated_while_the_queue_is_full) {
+    Client client(broker_.ipc());
+    QueueOptions full;
+    full.maxsize = 10;
+    ASSERT_TRUE(client.create("full", full).has_value());
+    while (written_ < 100) grow();
+    for (const bool frozen : {false, true}) {
+        Process producer(program("telpher-producer"),
+                         {"-s", broker_.ipc(), "-q", "full", "--follow", log(), "--name", "full", "--state",
+                          (dir_.path() / "full").string(), "--timeout", "1s"});
+        ASSERT_TRUE(eventually(20s, [&] { return client.show("full")->blocked_producers == 1; })) << producer.errors();
+        if (frozen) broker_.process().signal(SIGSTOP);
+        const Stopwatch watch;
+        producer.signal(SIGTERM);
+        const auto ended = producer.wait(20s);
+        if (frozen) broker_.process().signal(SIGCONT);
+        ASSERT_TRUE(ended) << producer.errors();
+        EXPECT_TRUE(ended->ok()) << ended->text() << producer.errors();
+        EXPECT_LT(watch.elapsed(), frozen ? 12s : 4s);
+        // A frozen broker has heard nothing, and keeps the session until it is resumed or its lease is over.
+        if (!frozen) {
+            ASSERT_TRUE(eventually(20s, [&] { return client.show("full")->blocked_producers == 0; }));
+        }
+    }
+    Process producer(program("telpher-producer"), {"-s", broker_.ipc(), "-q", "full", "--follow", log(), "--name",
+                                                   "full", "--state", (dir_.path() / "full").string()});
+    Queue queue = client.queue("full");
+    for (std::uint64_t i = 0; i < 100; ++i) {
+        auto message = queue.get(Millis(20'000));
+        ASSERT_TRUE(message) << i << ": " << message.error().message();
+        EXPECT_EQ(message->text(), "record " + std::to_string(i));
+        message->ack();
+    }
+}
+
 TEST_F(FollowerKilled, started_without_a_broker) {
     broker_.kill();
     start_producer(log());

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <tuple>
 #include <vector>
 
 #include "proto/base/random.h"
@@ -341,6 +342,91 @@ TEST_F(FileFollowerTest, WhatWasRotatedAwayUnreadIsToldAndTheRestGoesOn) {
     EXPECT_EQ(notes_.size(), 1U);
     start(2);
     EXPECT_EQ(read(), Records{}) << "c is record 1 now";
+}
+
+TEST_F(FileFollowerTest, ACopyMadeBeforeACutWhileNobodyLookedIsReadOn) {
+    write("a\nb\n");
+    EXPECT_EQ(read().size(), 2U);
+    ASSERT_TRUE(follower_->stored_below(2));
+    ASSERT_TRUE(follower_->save());
+    write("c\n");
+    fs::copy_file(log(), log() + ".1");
+    cut();
+    write("d\n");
+    start(2);
+    EXPECT_EQ(read(), (Records{"c", "d"}));
+    EXPECT_TRUE(notes_.empty()) << "nothing is gone";
+}
+
+TEST_F(FileFollowerTest, ACutWhileNobodyLookedIsRecognisedWithAnyNumberOfRecords) {
+    const auto lines = [](const std::string& text, int count) {
+        std::string all = kBanner + "\n";
+        for (int i = 0; i < count; ++i) all += text + std::to_string(i) + "\n";
+        return all;
+    };
+    // Before and after; and whether what was stored since the state was saved last is more.
+    for (const auto& [before, after, late] : std::vector<std::tuple<int, int, bool>>{{50, 100, false},
+                                                                                     {50, 20, false},
+                                                                                     {300, 100, false},
+                                                                                     {50, 100, true},
+                                                                                     {30, 600, true},
+                                                                                     {300, 290, true}}) {
+        SCOPED_TRACE(std::to_string(before) + " -> " + std::to_string(after) + (late ? ", killed" : ""));
+        fs::remove(log());
+        fs::remove(state_path());
+        start(0);
+        write(lines("old", before));
+        const auto stored = static_cast<std::uint64_t>(before) + 1;
+        EXPECT_EQ(read().size(), stored);
+        if (!late) {
+            ASSERT_TRUE(follower_->stored_below(stored));
+            ASSERT_TRUE(follower_->save());
+        }
+        cut();
+        write(lines("new", after));
+        start(stored);
+        EXPECT_EQ(read().size(), static_cast<std::size_t>(after) + 1);
+    }
+}
+
+TEST_F(FileFollowerTest, ACopyOfWhatWasOnlyJustWrittenDownIsReadOnToo) {
+    write("");
+    EXPECT_EQ(read(), Records{});
+    std::string lines;
+    for (int i = 0; i < 50; ++i) lines += std::to_string(i) + "\n";
+    write(lines);
+    EXPECT_EQ(read().size(), 50U);
+    fs::copy_file(log(), log() + ".1");  // killed before it had saved more
+    cut();
+    write("new\n");
+    start(50);
+    EXPECT_EQ(read(), Records{"new"});
+}
+
+TEST_F(FileFollowerTest, RotatedFilesThatNobodySawComeAfterOneThatIsGone) {
+    write("");
+    const fs::file_time_type now = fs::last_write_time(log());
+    const auto age = [&](const std::string& name, int minutes) {
+        fs::last_write_time(log() + name, now - std::chrono::minutes(minutes));
+    };
+    write(log() + ".9", "older than all\n");
+    age(".9", 60);
+    write("a\n");
+    age("", 50);
+    EXPECT_EQ(read(), Records{"a"});
+    ASSERT_TRUE(follower_->stored_below(1));
+    ASSERT_TRUE(follower_->save());
+    fs::remove(log());
+    write(log() + ".3", "b\n");
+    age(".3", 40);
+    write(log() + ".2", "c\n");
+    age(".2", 30);
+    write(log() + ".1", "d\n");
+    age(".1", 20);
+    write("e\n");
+    start(1);
+    EXPECT_EQ(read(), (Records{"b", "c", "d", "e"}));
+    EXPECT_FALSE(notes_.empty()) << "that one is gone is said";
 }
 
 TEST_F(FileFollowerTest, AFileThatLostItsEndGoesOnBehindWhatIsStored) {
