@@ -26,6 +26,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration kRssFirst = 20ms;
 constexpr Duration kRssEvery = 50ms;
+constexpr Duration kLastWordsMax = 1s;
 constexpr int kFirstFreeFd = 10;  // ours are above those that the command gets
 constexpr std::size_t kPumpBytes = 16 * 1024;
 
@@ -89,6 +90,16 @@ struct Plan {
     int error = 0;  // by the child
 };
 
+/// Other threads may have taken what was reserved for it just now; they give back soon.
+int open_pidfd(pid_t pid) {
+    const Instant end = system_clock().now() + kLastWordsMax;
+    for (;;) {
+        const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+        if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || system_clock().now() >= end) return fd;
+        ::poll(nullptr, 0, 5);
+    }
+}
+
 // Only system calls: it runs on our memory while this thread waits.
 [[noreturn]] void become(Plan& plan) {
     const auto must = [&plan](int result) {
@@ -150,6 +161,9 @@ Result<void> CommandProcess::start(const Launch& launch) {
     if (::pipe2(err.data(), O_CLOEXEC) != 0) return fail(Code::kIo, std::string("pipe: ") + std::strerror(errno));
     Fd err_read(err[0]);
     const Fd err_pipe(err[1]);
+    // What is needed once it runs is there before, or it is not started.
+    std::optional<Fd> reserved(std::in_place, ::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (reserved->get() < 0) return fail(Code::kIo, std::string("descriptors: ") + std::strerror(errno));
     const Fd in = above(launch.in), err_write = above(err[1]), extra = above(launch.extra);
     const Fd out(launch.out >= 0                   ? above(launch.out).release()
                  : launch.to == StdoutTo::kLog     ? above(err[1]).release()
@@ -171,7 +185,8 @@ Result<void> CommandProcess::start(const Launch& launch) {
                     launch.command[0] + ": " + std::strerror(plan.error));
     }
     pid_ = pid;
-    pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+    reserved.reset();
+    pidfd_ = open_pidfd(pid);
     err_ = err_read.release();
     ::fcntl(err_, F_SETFL, O_NONBLOCK);
     if (pidfd_ >= 0) return {};
@@ -264,8 +279,10 @@ CommandEnd CommandProcess::finish(const std::function<void()>& before_reaped) {
     siginfo_t ended{};
     while (::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) continue;
     constexpr int kReadsMax = 64;  // one who writes without end does not keep us
-    // The verdict on one that was over its limit waits for no reader of stderr.
-    const auto pass_on = [this] { exceeded_ ? relay_.push() : relay_.flush(); };
+    // The verdict waits for a reader of stderr a little, so that no words are lost, and not at all for one that was
+    // over its limit.
+    const Instant end = system_clock().now() + (exceeded_ ? Duration::zero() : kLastWordsMax);
+    const auto pass_on = [&] { relay_.flush(end - system_clock().now()); };
     pass_on();
     for (int reads = 0; err_ >= 0 && reads < kReadsMax && pump(); ++reads) pass_on();
     if (exceeded_) ::kill(-pid_, SIGKILL);  // the rest of the group, before its number is free

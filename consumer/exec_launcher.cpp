@@ -1,5 +1,6 @@
 #include "consumer/exec_launcher.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/prctl.h>
@@ -8,6 +9,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -28,6 +31,19 @@ std::vector<std::string> own_words() {
     return words;
 }
 
+/// Descriptors above stderr that are open now.
+std::set<int> open_descriptors() {
+    std::set<int> open;
+    const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir("/proc/self/fd"), &::closedir);
+    while (list != nullptr) {
+        const dirent* entry = ::readdir(list.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
+        if (entry == nullptr) break;
+        const int fd = std::atoi(entry->d_name);  // NOLINT(cert-err34-c): a number, or "." and ".."
+        if (fd > STDERR_FILENO && fd != ::dirfd(list.get())) open.insert(fd);
+    }
+    return open;
+}
+
 struct Attributes {
     Attributes() {
         posix_spawnattr_init(&value);
@@ -45,10 +61,15 @@ struct Attributes {
 
 }  // namespace
 
+ExecLauncher::ExecLauncher() {
+    for (const int fd : open_descriptors()) inherited_ += " " + std::to_string(fd);
+}
+
 int ExecLauncher::start(Task task, const consumer::LeaseTable& table, pid_t& pid) {
     std::vector<std::string> words = own_words();
     std::string mark = std::string(kSupervisorVariable) + "=" + std::to_string(::getpid()) + " " +
-                       std::to_string(table.fd()) + " " + std::string(task == Task::kWork ? kWork : kSettle);
+                       std::to_string(table.fd()) + " " + std::string(task == Task::kWork ? kWork : kSettle) +
+                       inherited_;
     std::vector<char*> arguments, variables;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -73,6 +94,11 @@ Upbringing join_supervisor() {
     pid_t parent = 0;
     std::string task;
     words >> parent >> upbringing.table_fd >> task;
+    // Not all that the supervisor has open closes by itself: cpp-httplib accepts its clients without O_CLOEXEC.
+    std::set<int> others = open_descriptors();
+    others.erase(upbringing.table_fd);
+    for (int fd = 0; words >> fd;) others.erase(fd);
+    for (const int fd : others) ::close(fd);
     ::unsetenv(std::string(kSupervisorVariable).c_str());  // what is started from here is not the supervisor's
     upbringing.task = task == kSettle ? Task::kSettle : Task::kWork;
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -5,18 +5,25 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "consumer/supervisor.h"
 
 namespace telpher {
 
-/// Set in the environment of a worker: pid of its supervisor, descriptor of its table, task.
+/// Set in the environment of a worker: pid of its supervisor, descriptor of its table, task, and the descriptors above
+/// stderr that the supervisor was started with.
 inline constexpr std::string_view kSupervisorVariable = "TELPHER_SUPERVISOR";
 
 class ExecLauncher final : public consumer::Launcher {
 public:
+    /// Before the supervisor opens anything: what is open is for the commands too, what comes later is not.
+    ExecLauncher();
     int start(consumer::Task task, const consumer::LeaseTable& table, pid_t& pid) override;
+
+private:
+    std::string inherited_;  // " 3 4"
 };
 
 /// What this process was started for.

@@ -76,6 +76,8 @@ struct LeaseTable::Layout {
     std::uint64_t magic;
     std::uint32_t threads;
     std::atomic<std::uint32_t> phase;
+    std::atomic<std::uint32_t> connected;
+    std::atomic<std::uint32_t> leaving;
     std::atomic<std::uint32_t> recycle;
     std::atomic<std::uint32_t> ended;
     std::atomic<std::uint32_t> blamed;
@@ -134,6 +136,12 @@ Result<LeaseTable> LeaseTable::create(unsigned threads) {
 }
 
 Result<LeaseTable> LeaseTable::open(int fd) {
+    auto table = view(fd);
+    if (table) table->fd_ = fd;
+    return table;
+}
+
+Result<LeaseTable> LeaseTable::view(int fd) {
     const auto refuse = [] { return fail(Code::kUsage, "not a table of leases"); };
     struct stat status {};
     if (fd < 0 || ::fstat(fd, &status) != 0) return refuse();
@@ -141,7 +149,7 @@ Result<LeaseTable> LeaseTable::open(int fd) {
     if (bytes < Layout::bytes(1) || bytes > Layout::bytes(kThreadsMax)) return refuse();
     void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED) return refuse();
-    LeaseTable table(fd, static_cast<Layout*>(at), bytes);
+    LeaseTable table(-1, static_cast<Layout*>(at), bytes);
     if (table.layout_->magic != kMagic || Layout::bytes(table.layout_->threads) != bytes) return refuse();
     return table;
 }
@@ -212,6 +220,10 @@ void LeaseTable::decide(unsigned thread, v1::Settle::Verdict verdict, Instant no
 
 void LeaseTable::set_phase(Phase phase) { layout_->phase.store(static_cast<std::uint32_t>(phase)); }
 
+void LeaseTable::set_connected(bool connected) { layout_->connected.store(connected ? 1 : 0); }
+
+void LeaseTable::set_leaving() { layout_->leaving.store(1); }
+
 void LeaseTable::set_recycle() { layout_->recycle.store(1); }
 
 void LeaseTable::set_ended(Code code) { layout_->ended.store(static_cast<std::uint32_t>(code)); }
@@ -271,6 +283,10 @@ std::vector<frame::Run> LeaseTable::deliveries() const {
 }
 
 Phase LeaseTable::phase() const { return static_cast<Phase>(layout_->phase.load()); }
+
+bool LeaseTable::takes() const {
+    return phase() == Phase::kTaking && layout_->connected.load() != 0 && layout_->leaving.load() == 0;
+}
 
 bool LeaseTable::recycle() const { return layout_->recycle.load() != 0; }
 

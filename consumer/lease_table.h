@@ -55,6 +55,8 @@ public:
     static Result<LeaseTable> create(unsigned threads);
     /// The one behind `fd`, which it takes over. kUsage if it is none.
     static Result<LeaseTable> open(int fd);
+    /// The same, but `fd` stays its owner's; the result has none.
+    static Result<LeaseTable> view(int fd);
     LeaseTable(LeaseTable&& other) noexcept;
     LeaseTable& operator=(LeaseTable&& other) noexcept;
     ~LeaseTable();
@@ -71,6 +73,10 @@ public:
     /// What was decided about the message of `thread`, which is idle from now on.
     void decide(unsigned thread, v1::Settle::Verdict verdict, Instant now, std::optional<std::uint64_t> delay_ms = {});
     void set_phase(Phase phase);
+    /// There is a broker, or none any more.
+    void set_connected(bool connected);
+    /// It was told to leave: no new messages.
+    void set_leaving();
     /// The process ends to be replaced, not because there is nothing left to do.
     void set_recycle();
     /// Why it ended.
@@ -107,6 +113,8 @@ public:
     /// What was handed to the process lately, settled or not.
     [[nodiscard]] std::vector<frame::Run> deliveries() const;
     [[nodiscard]] Phase phase() const;
+    /// It takes messages: it is at work, has a broker, and was not told to leave.
+    [[nodiscard]] bool takes() const;
     [[nodiscard]] bool recycle() const;
     [[nodiscard]] Code ended() const;
     [[nodiscard]] std::uint64_t begun() const;  ///< Handlers started.

@@ -8,6 +8,7 @@
 
 #include "consumer/cpus.h"
 #include "consumer/exec_launcher.h"
+#include "consumer/stderr_relay.h"
 #include "consumer/worker.h"
 #include "consumer/worker_pages.h"
 #include "proto/base/units.h"
@@ -120,20 +121,21 @@ Result<void> start_http(const RunFlags& flags, http::HttpServer& port) {
 int supervise(const RunFlags& flags, unsigned processes, bool forever) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // what dead workers leave behind is ours to end
     ExecLauncher launcher;
+    StderrRelay notes;  // who reads them, or does not, must not hold up the supervisor
     consumer::WorkerBook book;
     http::HttpServer port(
-        consumer::worker_pages(flags.queue, book),
-        [](const std::string& text) { command::print_note("--http: " + text); }, system_clock());
+        consumer::worker_pages(flags.queue, book), [](const std::string&) {}, system_clock());
     if (const auto started = start_http(flags, port); !started) return command::print_error(started.error());
-    consumer::Supervisor supervisor({.processes = processes,
-                                     .threads = flags.threads,
-                                     .forever = forever,
-                                     .in_process = !flags.library.empty(),
-                                     .reaps_all = true,
-                                     .drain = flags.drain,
-                                     .note = [](const std::string& text) { command::print_note(text); },
-                                     .book = &book},
-                                    launcher);
+    consumer::Supervisor supervisor(
+        {.processes = processes,
+         .threads = flags.threads,
+         .forever = forever,
+         .in_process = !flags.library.empty(),
+         .reaps_all = true,
+         .drain = flags.drain,
+         .note = [&notes](const std::string& text) { notes.note("telpher: " + text + "\n"); },
+         .book = http::wants_http(flags.http) ? &book : nullptr},
+        launcher);
     return supervisor.run();
 }
 

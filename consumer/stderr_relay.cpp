@@ -10,24 +10,24 @@
 #include <cerrno>
 #include <climits>
 
-#include "proto/command/output.h"
+#include "telpher/options.h"
 
 namespace telpher {
 namespace {
 
 /// How stderr can be written to without waiting. O_NONBLOCK belongs to the open file, which we share with others that
-/// do not expect it: a pipe is opened anew; a socket has a flag for each call; and of a file or a terminal it is asked
-/// first whether it takes something.
+/// do not expect it: a pipe or terminal is opened anew; a socket has a flag for each call; a file never waits.
 class Way {
 public:
     Way() {
         struct stat status {};
         if (::fstat(STDERR_FILENO, &status) != 0) return;
         socket_ = S_ISSOCK(status.st_mode);
-        if (S_ISFIFO(status.st_mode)) pipe_ = ::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        if (S_ISFIFO(status.st_mode) || ::isatty(STDERR_FILENO) != 0)
+            own_ = ::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     }
     [[nodiscard]] ssize_t write(std::string_view text) const {
-        if (pipe_ >= 0) return ::write(pipe_, text.data(), text.size());
+        if (own_ >= 0) return ::write(own_, text.data(), text.size());
         if (socket_) return ::send(STDERR_FILENO, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         pollfd ready{STDERR_FILENO, POLLOUT, 0};
         if (::poll(&ready, 1, 0) == 0) {
@@ -38,7 +38,7 @@ public:
     }
 
 private:
-    int pipe_ = -1;
+    int own_ = -1;
     bool socket_ = false;
 };
 
@@ -61,9 +61,19 @@ void StderrRelay::take(std::string_view text) { waiting_.assign(write_now(text))
 
 void StderrRelay::push() { waiting_ = std::string(write_now(waiting_)); }
 
-void StderrRelay::flush() {
-    if (waits()) (void)command::write_all(STDERR_FILENO, waiting_);
+void StderrRelay::flush(Duration limit) {
+    const Instant end = system_clock().now() + limit;
+    for (push(); waits(); push()) {
+        const auto left = std::chrono::ceil<Millis>(end - system_clock().now());
+        pollfd ready{STDERR_FILENO, POLLOUT, 0};
+        if (left <= Millis(0) || ::poll(&ready, 1, static_cast<int>(left.count())) == 0) break;
+    }
     waiting_.clear();
+}
+
+void StderrRelay::note(std::string_view line) {
+    push();
+    if (!waits()) take(line);
 }
 
 }  // namespace telpher

@@ -103,6 +103,7 @@ void Warden::on_signal() {
         first_signal_ = now;
         drain_until_ = options_.drain == kForever ? Instant::never() : now + options_.drain;
         signal_ = number;
+        table_.set_leaving();
         stop();
     } else if (now - first_signal_ > kSameRequest) {
         if (orders_.now) orders_.now();

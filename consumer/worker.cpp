@@ -57,7 +57,9 @@ public:
                 return command::print_error(loaded.error());
             }
         }
-        Client client(globals.client_options());
+        ClientOptions options = globals.client_options();
+        options.on_connection = [this](bool connected) { table_.set_connected(connected); };
+        Client client(std::move(options));
         const auto ended = process_.run([&](const std::stop_token& stop) {
             auto queue = open_queue(client, flags_.queue, {.options = {}, .create = false, .wait = flags_.wait_queue},
                                     globals, stop);

@@ -1,14 +1,12 @@
 #include "consumer/worker_book.h"
 
-#include <fcntl.h>
-
 #include <utility>
 
 namespace telpher::consumer {
 
 void WorkerBook::began(pid_t pid, const LeaseTable& table) {
-    auto mapped = LeaseTable::open(::fcntl(table.fd(), F_DUPFD_CLOEXEC, 0));
-    if (!mapped) return;  // out of descriptors: this one is not counted
+    auto mapped = LeaseTable::view(table.fd());
+    if (!mapped) return;  // out of address space: this one is not counted
     const std::lock_guard lock(mutex_);
     alive_.insert_or_assign(pid, std::move(*mapped));
 }
@@ -25,7 +23,7 @@ WorkerSample WorkerBook::sample() const {
     WorkerSample sample = past_;
     for (const auto& [pid, table] : alive_) {
         ++sample.processes;
-        sample.taking += table.phase() == Phase::kTaking ? 1 : 0;
+        sample.taking += table.takes() ? 1 : 0;
         sample.slots += table.threads();
         sample.busy += static_cast<unsigned>(table.running().size());
         sample.handled.add(table.handled());

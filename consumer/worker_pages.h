@@ -1,5 +1,5 @@
 // What the HTTP port of `telpher run` answers: /livez, /readyz, /metrics. Pure functions of what the book says; any
-// thread. docs/reference/metrics.md is the reference.
+// thread. docs/reference/worker-metrics.md is the reference.
 #pragma once
 
 #include <string>

@@ -113,7 +113,7 @@ Result<HttpAddress> check_http_address(const std::string& text, bool insecure) {
                                        " can be reached from other hosts and anybody there could read names and "
                                        "figures: use 127.0.0.1, or --insecure if the network is yours alone");
     }
-    return HttpAddress{host == "localhost" ? "127.0.0.1" : host, split->port};
+    return HttpAddress{host == "localhost" || host == "lo" ? "127.0.0.1" : host, split->port};
 }
 
 class HttpServer::Server final : public httplib::Server {
@@ -151,7 +151,7 @@ public:
         ::setsockopt(svr_sock_, IPPROTO_TCP, TCP_DEFER_ACCEPT, &kDeferSeconds, sizeof kDeferSeconds);
         if (port > 0 && ::listen(svr_sock_, kBacklog) == 0) return port;  // the library has it at 5
         return fail(Code::kAddressInUse, "HTTP address " + address.host + ":" + std::to_string(address.port) +
-                                             ": another process has it, or it is not this host's");
+                                             ": another process has it, or it is no address of this host");
     }
     void run() {
         thread_ = std::thread([this] {

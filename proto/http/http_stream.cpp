@@ -38,6 +38,7 @@ void name(NameCall call, int fd, std::string& ip, int& port) {
 HttpStream::HttpStream(int fd, int stop_fd, const HttpLimits& limits, const Clock& clock,
                        const std::atomic<int>& waiting)
     : fd_(fd), stop_fd_(stop_fd), limits_(limits), clock_(clock), waiting_(waiting), began_(clock.now()) {
+    ::fcntl(fd_, F_SETFD, FD_CLOEXEC);
     ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
 }
 

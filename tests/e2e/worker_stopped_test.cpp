@@ -2,6 +2,8 @@
 //
 // Claim: what runs comes to its end and is not done again; what must be interrupted goes back without blame.
 #include "tests/e2e/worker_fixture.h"
+#include "tests/support/http_request.h"
+#include "tests/support/zmtp_peer.h"
 
 namespace telpher::test {
 namespace {
@@ -44,6 +46,61 @@ TEST_F(WorkerStopped, more_commands_than_the_first_limit_of_descriptors_allows) 
     EXPECT_EQ(queue.stats()->acked, 40U) << worker.errors();
     EXPECT_EQ(queue.stats()->nacked, 0U);
     EXPECT_EQ(words(0), std::set<std::string>{"64"}) << "commands get the limit that the worker had";
+}
+
+TEST_F(WorkerStopped, its_http_port_tells_whether_it_takes_messages) {
+    Queue queue = make_queue();
+    const std::uint16_t port = free_port();
+    const auto ready = [port](int status) {
+        return eventually(
+            20s, [=] { return http_get(port, "/readyz").status == status; }, 20ms);
+    };
+    Process& worker =
+        run_script({"--exit-on", "never", "--http", "127.0.0.1:" + std::to_string(port)}, "log $TELPHER_ID; sleep 2");
+    EXPECT_TRUE(ready(200)) << worker.errors();
+    broker.kill();
+    EXPECT_TRUE(ready(503)) << "there is no broker";
+    broker.start();
+    EXPECT_TRUE(ready(200)) << "there is again";
+    put(queue, {"work"});
+    ASSERT_TRUE(wait_lines(1)) << worker.errors();
+    worker.signal(SIGTERM);
+    EXPECT_TRUE(ready(503)) << "it drains";
+    expect_exit(worker, 0);
+}
+
+TEST_F(WorkerStopped, handlers_do_not_get_the_connections_of_its_http_port) {
+    Queue queue = make_queue();
+    const std::uint16_t port = free_port();
+    Process& worker =
+        run_script({"--max-messages", "1", "--exit-on", "never", "--http", "127.0.0.1:" + std::to_string(port)},
+                   "log $(ls -l /proc/self/fd | grep -c socket:)");
+    ASSERT_TRUE(eventually(20s, [&] { return http_get(port, "/livez").status == 200; })) << worker.errors();
+    std::vector<ZmtpPeer> peers;
+    for (int i = 0; i < 4; ++i) {
+        peers.emplace_back("tcp://127.0.0.1:" + std::to_string(port));
+        ASSERT_TRUE(peers.back().send_raw("GET /half"));
+    }
+    put(queue, {"1", "2", "3", "4"});  // each by another process
+    ASSERT_TRUE(wait_lines(4)) << worker.errors();
+    EXPECT_EQ(words(0), std::set<std::string>{"0"});
+    worker.signal(SIGTERM);
+    expect_exit(worker, 0);
+}
+
+TEST_F(WorkerStopped, before_it_had_a_broker) {
+    broker.kill();
+    Process& worker = run_script({}, "true");
+    const std::string pid = std::to_string(worker.pid());
+    ASSERT_TRUE(eventually(10s, [&] {
+        std::string child;
+        return static_cast<bool>(std::ifstream("/proc/" + pid + "/task/" + pid + "/children") >> child);
+    }));
+    const Stopwatch watch;
+    worker.signal(SIGTERM);
+    expect_exit(worker, 0);
+    EXPECT_LT(watch.elapsed(), 4s);
+    broker.start();
 }
 
 TEST_F(WorkerStopped, at_work_is_not_idle) {

@@ -94,6 +94,8 @@ TEST(CompletionScript, BashPutsTogetherWhatItSplit) {
     EXPECT_EQ(asked_by_bash("telpher -s ipc:///x pe", "telpher -s ipc : ///x pe"), "[__complete][-s][ipc:///x][pe]");
     EXPECT_EQ(asked_by_bash("telpher --server=tcp://h:1 get ", "telpher --server = tcp : //h : 1 get ''"),
               "[__complete][--server=tcp://h:1][get][]");
+    EXPECT_EQ(asked_by_bash(R"(telpher -s "tcp://h:1" ge)", R"(telpher -s '"tcp://h:1"' ge)"),
+              "[__complete][-s][tcp://h:1][ge]");
     EXPECT_EQ(asked_by_bash("telpher  get  --wait=", "telpher get --wait ="), "[__complete][get][--wait=]");
 }
 

@@ -43,6 +43,7 @@ TEST(WorkerPages, ReadyIsWhoTakesMessages) {
     book.began(1, table);
     EXPECT_EQ(pages("/readyz", {}).status, 503);
     table.set_phase(Phase::kTaking);
+    table.set_connected(true);
     EXPECT_EQ(pages("/readyz", {}).status, 200);
     EXPECT_EQ(pages("/nowhere", {}).status, 404);
     const http::Answer metrics = pages("/metrics", {});

@@ -14,6 +14,8 @@ TEST(WorkerBook, WhoIsGoneCountsOn) {
         LeaseTable first = *LeaseTable::create(2);
         book.began(1, first);
         first.set_phase(Phase::kTaking);
+        EXPECT_EQ(book.sample().taking, 0U) << "without a broker";
+        first.set_connected(true);
         first.begin(0, 10, 1, Instant{});
         first.begin(1, 11, 1, Instant{});
         first.decide(0, Settle::VERDICT_ACK, Instant{} + 3ms);
@@ -22,6 +24,8 @@ TEST(WorkerBook, WhoIsGoneCountsOn) {
         EXPECT_EQ(sample.taking, 1U);
         EXPECT_EQ(sample.slots, 2U);
         EXPECT_EQ(sample.busy, 1U);
+        first.set_leaving();
+        EXPECT_EQ(book.sample().taking, 0U) << "it drains";
     }
     book.ended(1, true, Restart::kCrash);
     LeaseTable second = *LeaseTable::create(2);
