@@ -23,6 +23,11 @@ _telpher() {
         fi
         if [[ -n $gap || $i -eq 0 ]]; then words+=("$word"); else words[-1]+=$word; fi
     done
+    # The words as they were typed: quotes go, a ~ leads home, nothing else is expanded.
+    for i in "${!words[@]}"; do
+        words[i]=${words[i]//[\"\'\\]/}
+        [[ ${words[i]} != "~/"* ]] || words[i]=$HOME/${words[i]:2}
+    done
     COMPREPLY=($("${words[0]}" __complete "${words[@]:1}" 2>/dev/null | cut -f 1))
     word=${words[-1]}
     COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*[:=]}"}"}")
