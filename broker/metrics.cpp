@@ -74,7 +74,8 @@ constexpr std::array kQueueFamilies{
         state<&v1::QueueState::redelivered>},
     QueueFamily{{"telpher_messages_expired_total", "counter", "queue", "Messages that outlived their time."},
                 state<&v1::QueueState::expired>},
-    QueueFamily{{"telpher_messages_dropped_total", "counter", "queue", "Messages dropped to make room (drop-oldest)."},
+    QueueFamily{{"telpher_messages_dropped_total", "counter", "queue",
+                 "Messages dropped: to make room (drop-oldest), or dead letters by `telpher dead drop`."},
                 state<&v1::QueueState::dropped>},
 };
 

@@ -143,6 +143,8 @@ Result<void> conclude(const HandedOut& made, Result<void> done, const KeyFlags& 
 Result<void> check_public_key(const KeyFlags& flags) {
     if (const auto good = security::decode_key(flags.public_key); !good)
         return fail(Code::kUsage, "--public-key: " + good.error().detail());
+    std::error_code ignored;
+    if (!std::filesystem::exists(flags.dir, ignored)) return {};
     const auto users = security::read_users(flags.dir);
     if (!users) return fail(users.error());
     for (const UserFile& user : *users) {
@@ -157,11 +159,11 @@ Result<void> add_user(const KeyFlags& flags, const Globals& globals) {
     auto rules = rules_of(flags);
     if (!rules) return fail(rules.error());
     std::error_code error;
-    std::filesystem::create_directories(flags.dir, error);
-    if (error) return fail(Code::kIo, flags.dir + ": " + error.message());
     if (std::filesystem::exists(flags.user_file(), error))
         return fail(Code::kConfig, "there is a user " + flags.name + " already: " + flags.user_file().string());
-    const auto write = [&](std::string key) {
+    const auto write = [&](std::string key) -> Result<void> {
+        std::filesystem::create_directories(flags.dir, error);
+        if (error) return fail(Code::kIo, flags.dir + ": " + error.message());
         const UserFile user{flags.name, {std::move(key)}, std::move(*rules)};
         return security::write_new_file(flags.user_file(), format(user), kPublicMode);
     };
