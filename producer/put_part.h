@@ -87,6 +87,7 @@ private:
 
     // Engine thread.
     void drop_decided();
+    void drop_too_large();
     void open_producer();
     void on_producer_opened(const Result<const session::Frame*>& answer);
     void on_refused(const Error& error);

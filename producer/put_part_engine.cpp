@@ -26,6 +26,7 @@ void PutPart::on_connected(session::Wire& wire, const session::Connected& connec
     now_ = now;
     wire_ = &wire;
     if (connected.restarted) drop_decided();
+    drop_too_large();
     window_.connected(connected.opened.put_bytes(), wire.limits().puts_in_flight());
     cancels_sent_ = 0;
     retry_at_ = now;
@@ -44,6 +45,25 @@ void PutPart::drop_decided() {
         }
         cancels_ = std::move(open);
     }
+    mirror_window();
+}
+
+/// A broker that came back with a lower limit would end every connection over a message that it took before. Whether it
+/// did cannot be asked.
+void PutPart::drop_too_large() {
+    const std::vector<Range> larger = window_.larger_than(engine_.message_bytes_max());
+    if (larger.empty()) return;
+    Wake wake;
+    {
+        const Lock lock(mutex_);
+        const std::uint64_t before = outcomes_.decided_below();
+        for (const Range& range : larger) {
+            for (const Range& part : outcomes_.undecided(range)) decide(part, Code::kUnknown, wake);
+        }
+        window_.keep([this](Range range) { return outcomes_.undecided(range); });
+        decided(before, wake);
+    }
+    for (session::Parker* parker : wake) parker->unpark();
     mirror_window();
 }
 

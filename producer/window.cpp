@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/base/bytes.h"
 #include "proto/base/check.h"
 #include "proto/batch.h"
 
@@ -24,6 +25,21 @@ void Window::keep(const std::function<std::vector<Range>(Range)>& undecided) {
         }
     }
     batches_ = std::move(kept);
+}
+
+std::vector<Range> Window::larger_than(std::size_t message_bytes_max) const {
+    std::vector<Range> larger;
+    for (const Batch& batch : batches_) {
+        if (batch.bytes.size() <= message_bytes_max) continue;
+        const auto view = batch::View::reopen(batch.bytes, false);
+        TELPHER_CHECK(view.has_value());  // we made it
+        const Slice lengths = view->lengths(0, batch.count);
+        for (std::uint32_t i = 0; i < batch.count; ++i) {
+            const auto bytes = load_le<std::uint32_t>(lengths.bytes().data() + i * sizeof(std::uint32_t));
+            if (bytes > message_bytes_max) larger.push_back({batch.first + i, batch.first + i + 1});
+        }
+    }
+    return larger;
 }
 
 void Window::connected(std::uint64_t byte_limit, std::size_t in_flight_max) {

@@ -37,6 +37,8 @@ public:
 
     /// Leaves only what `undecided` names of each batch, cut out of it. Between connections.
     void keep(const std::function<std::vector<Range>(Range)>& undecided);
+    /// The messages that are larger than that. Between connections.
+    [[nodiscard]] std::vector<Range> larger_than(std::size_t message_bytes_max) const;
     /// A new connection: nothing was sent on it yet.
     void connected(std::uint64_t byte_limit, std::size_t in_flight_max);
     void raise_limit(std::uint64_t byte_limit);

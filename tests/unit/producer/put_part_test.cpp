@@ -115,6 +115,25 @@ protected:
     std::optional<Queue> queue_;
 };
 
+TEST_F(PutPartTest, ABrokerThatTakesLessThanBeforeGetsTheRest) {
+    const auto large = queue_->put_async(std::string(5'000, 'x'));
+    EXPECT_EQ(answer_producer(), 0U);
+    EXPECT_TRUE(put());
+    const auto small = queue_->put_async("small");
+    v1::HelloOk less = hello_ok();
+    less.mutable_limits()->set_message_bytes(1'000);
+    reconnect(less, 1);
+    const auto again = put();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->count(), 1U);
+    EXPECT_EQ(again->header().first, Sequence(1));
+    confirm(1, 1, 100);
+    EXPECT_EQ(queue_->wait(small.value(), Millis(10'000)).value_or(0), 100U);
+    const auto lost = queue_->wait(large.value(), Millis(10'000));
+    ASSERT_FALSE(lost);
+    EXPECT_EQ(lost.error().code(), Code::kUnknown) << "it may have been stored before";
+}
+
 TEST_F(PutPartTest, APutReturnsTheIdOfItsConfirm) {
     auto done = start_put("hello");
     EXPECT_EQ(answer_producer(), 0U);
