@@ -1,5 +1,6 @@
 // PutDesk's other half: opening and closing producers, telling verdicts, taking puts back.
 #include <algorithm>
+#include <utility>
 
 #include "broker/put_desk.h"
 #include "proto/base/check.h"
@@ -28,7 +29,7 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
     if (request.producer() == 0 && !request.name().empty()) give_name(*queue, producer, request.name());
     if (producer.session != session.id) session.producers.emplace_back(queue->id, *id);
     producer.session = session.id;
-    producer.user = session.user;
+    const bool other_user = std::exchange(producer.user, session.user) != session.user;  // or not known until now
     producer.peer = session.peer;
     producer.handle = handle->first;
     producer.orphan_until = Instant::never();
@@ -41,7 +42,7 @@ void PutDesk::open_producer(Session& session, const v1::OpenProducer& request) {
         tickets_.at(ticket).handle = handle->first;
         tickets_.at(ticket).room_asked = false;
     }
-    if (!producer.open) {
+    if (!producer.open || other_user) {
         queue->set_open(producer, true);
         // One that is not known must not be so after a restart either: it may have stored what it would send again.
         if (request.producer() == 0 && !producer.name.empty()) {

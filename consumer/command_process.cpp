@@ -169,6 +169,10 @@ Result<void> CommandProcess::start(const Launch& launch) {
                  : launch.to == StdoutTo::kLog     ? above(err[1]).release()
                  : launch.to == StdoutTo::kDiscard ? ::open("/dev/null", O_WRONLY | O_CLOEXEC)
                                                    : -1);
+    const auto missing = [](int wanted, const Fd& got) { return wanted >= 0 && got.get() < 0; };
+    const int wants_out = launch.out >= 0 || launch.to != StdoutTo::kPass ? 0 : -1;
+    if (missing(launch.in, in) || missing(launch.extra, extra) || missing(0, err_write) || missing(wants_out, out))
+        return fail(Code::kIo, std::string("descriptors: ") + std::strerror(errno));
     Plan plan{arguments.data(),
               environment.data(),
               launch.folder.empty() ? nullptr : launch.folder.c_str(),

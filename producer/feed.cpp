@@ -59,7 +59,7 @@ Result<void> Feed::run() {
 Result<void> Feed::leave() {
     if (auto saved = source_.save(); !saved) return saved;
     if (const std::uint64_t lost = source_.at_risk(); lost > 0)
-        return fail(Code::kUnreachable, std::to_string(lost) + " messages were received and not stored: they are lost");
+        return fail(Code::kTimeout, std::to_string(lost) + " messages were received and not stored: they are lost");
     return {};
 }
 

@@ -62,6 +62,11 @@ std::vector<std::string> family(const std::string& folder, const std::string& ba
     return names;
 }
 
+std::uint64_t size_of(int fd) {
+    struct stat about {};
+    return ::fstat(fd, &about) == 0 ? static_cast<std::uint64_t>(about.st_size) : 0;
+}
+
 std::int64_t changed_ns(const struct stat& about) {
     return std::int64_t{about.st_mtim.tv_sec} * 1'000'000'000 + about.st_mtim.tv_nsec;
 }
@@ -107,9 +112,14 @@ Result<void> FileFollower::open_for(std::uint64_t number) {
     for (std::size_t i = 0; i < files.size(); ++i) {
         if (i + 1 < files.size() && files[i + 1].first <= number) continue;
         OwnedFd fd = locate(files[i]);
-        if (!fd.valid()) fd = locate_copy(files[i]);
+        if (fd.valid() && i + 1 == files.size() && came_after(files[i], number)) break;
+        const auto lost_end = [&] { return size_of(fd.get()) < files[i].offset; };
+        if (!fd.valid() || lost_end()) {
+            // Cut, or without its end since a crash: unless what it held lies beside it.
+            if (OwnedFd copy = locate_copy(files[i]); copy.valid()) fd = std::move(copy);
+        }
         if (fd.valid()) {
-            const bool known = files[i].record <= number;
+            const bool known = files[i].record <= number && !lost_end();
             open_at(i, std::move(fd), known ? files[i].record : files[i].first, known ? files[i].offset : 0);
             return {};
         }
@@ -122,10 +132,22 @@ Result<void> FileFollower::open_for(std::uint64_t number) {
     return begun ? Result<void>() : fail(begun.error());
 }
 
+/// Nothing was in the file when it was seen last, and a rotated one that nobody saw is newer than that: a copy of it.
+bool FileFollower::came_after(const FollowedFile& file, std::uint64_t number) const {
+    const bool empty = file.head.empty() && file.identity.head_bytes == 0 && file.offset == 0 && file.first == number;
+    return empty && file.name == base_ && oldest_after(file.changed_ns).has_value();
+}
+
 /// Forgets the files that are gone. Of those that came after them the oldest is next: it may have been rotated too.
 Result<bool> FileFollower::begin_after(std::int64_t changed) {
     state_.files.clear();
     fd_ = OwnedFd();
+    after_ns_ = changed;
+    return begin_first();
+}
+
+/// The oldest rotated file that was written to after that.
+auto FileFollower::oldest_after(std::int64_t changed) const -> std::optional<Candidate> {
     std::optional<Candidate> oldest;
     std::int64_t oldest_ns = INT64_MAX;
     for (const std::string& name : family(folder_, base_)) {
@@ -136,10 +158,7 @@ Result<bool> FileFollower::begin_after(std::int64_t changed) {
         oldest_ns = changed_ns(about);
         oldest = Candidate{name, std::move(fd)};
     }
-    if (!oldest) return begin_first();
-    auto registered = register_next(std::move(*oldest));
-    if (!registered) return fail(registered.error());
-    return true;
+    return oldest;
 }
 
 /// What follows on something that is gone moves up.
@@ -172,6 +191,7 @@ Result<void> FileFollower::end_here(std::uint64_t number) {
     number_ = number;
     const std::uint64_t offset = offset_ + begin_;
     place(current(), {current().first, number, offset, FileTail::before(fd_.get(), offset)});
+    current().head = head_of(fd_.get(), FollowedFile::kHeadKept);  // what follows is other than what was there
     marks_.clear();
     return save();
 }
@@ -223,11 +243,18 @@ void FileFollower::open_at(std::size_t index, OwnedFd fd, std::uint64_t record, 
 
 /// Begins with what has the name now; false: nothing has.
 Result<bool> FileFollower::begin_first() {
+    if (auto oldest = oldest_after(after_ns_)) {
+        after_ns_ = 0;
+        auto registered = register_next(std::move(*oldest));
+        if (!registered) return fail(registered.error());
+        return true;
+    }
     OwnedFd fd = open_regular(folder_ + "/" + base_);
     if (!fd.valid()) {
         note_unreadable();
         return false;
     }
+    after_ns_ = 0;
     auto registered = register_next({base_, std::move(fd)});
     if (!registered) return fail(registered.error());
     return true;
@@ -320,6 +347,8 @@ Result<bool> FileFollower::fill() {
     } while (got < 0 && errno == EINTR);
     buffer_.resize(held + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got < 0) return io_failure(base_);
+    if (got == 0 && size_seen_ == 0 && size_of(fd_.get()) < offset_ + held)
+        note_(base_ + ": was cut before all of it was read");
     size_seen_ = got == 0 ? offset_ + held : 0;
     if (got == 0) {
         end_seen_ = FileTail::before(fd_.get(), size_seen_);
@@ -332,14 +361,18 @@ Result<bool> FileFollower::fill() {
 
 /// What a file begins with tells it from others, once there is enough of it.
 void FileFollower::know_head() {
-    const FileIdentity& known = current().identity;
-    if (known.complete()) return;
+    FollowedFile& file = current();
+    if (file.head.size() == FollowedFile::kHeadKept) return;
+    std::string head = head_of(fd_.get(), FollowedFile::kHeadKept);
+    if (head.size() <= file.head.size()) return;
     const auto identity = FileIdentity::of(fd_.get());
-    if (!identity || (identity->head_bytes == known.head_bytes && identity->blocks.size() == known.blocks.size()))
-        return;
-    current().identity = *identity;
+    if (!identity) return;
+    const bool first = file.head.empty();
+    file.identity = *identity;
+    file.head = std::move(head);
+    dirty_ = true;
     // At once: after a crash an empty head would be that of any file with this inode.
-    static_cast<void>(save());
+    if (first) static_cast<void>(save());
 }
 
 /// The file was cut to nothing, and perhaps written anew, since it was read to its end.
@@ -350,7 +383,8 @@ bool FileFollower::was_cut() const {
     const std::uint64_t read = offset_ + buffer_.size();
     if (size < read) return true;
     // Cut and written anew, to any size.
-    return !state_.files[at_].identity.is(fd_.get()) || (size_seen_ > 0 && !end_seen_.is_before(fd_.get(), size_seen_));
+    const FollowedFile& file = state_.files[at_];
+    return !file.begins_like(fd_.get()) || (size_seen_ > 0 && !end_seen_.is_before(fd_.get(), size_seen_));
 }
 
 // --- from file to file ---
@@ -399,6 +433,9 @@ Result<void> FileFollower::register_next(Candidate next) {
     file.identity = *identity;
     file.first = number_;
     file.record = number_;
+    struct stat about {};
+    if (::fstat(next.fd.get(), &about) == 0) file.changed_ns = changed_ns(about);
+    if (!state_.files.empty()) state_.files.back().head.clear();  // it changes no more
     state_.files.push_back(std::move(file));
     if (auto saved = state_.save(); !saved) return saved;
     dirty_ = false;

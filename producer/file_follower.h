@@ -69,6 +69,8 @@ private:
     void note_unreadable();
     Result<bool> begin_first();
     Result<bool> begin_after(std::int64_t changed);
+    [[nodiscard]] std::optional<Candidate> oldest_after(std::int64_t changed) const;
+    [[nodiscard]] bool came_after(const FollowedFile& file, std::uint64_t number) const;
     Result<std::string_view> next_record();
     std::optional<std::string_view> take_record();
     std::string_view take_rest();
@@ -102,8 +104,8 @@ private:
     std::uint64_t size_seen_ = 0;  // of the file, when it was read to its end, ...
     FileTail end_seen_;            // ... and what lay there
     bool unreadable_told_ = false;
-    bool skipping_ = false;   // on the way to the first record that is not stored
-    std::deque<Mark> marks_;  // given out, not known to be stored
+    std::int64_t after_ns_ = 0;  // what was written to before that is known; 0: nothing is
+    std::deque<Mark> marks_;     // given out, not known to be stored
     bool dirty_ = false;
     Instant saved_at_;
 };

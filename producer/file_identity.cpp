@@ -12,6 +12,19 @@
 
 namespace telpher {
 
+std::string head_of(int fd, std::size_t bytes) {
+    std::string head(bytes, '\0');
+    std::size_t got = 0;
+    while (got < bytes) {
+        const ssize_t read = ::pread(fd, head.data() + got, bytes - got, static_cast<off_t>(got));
+        if (read < 0 && errno == EINTR) continue;
+        if (read <= 0) break;
+        got += static_cast<std::size_t>(read);
+    }
+    head.resize(got);
+    return head;
+}
+
 std::optional<std::uint64_t> hash_at(int fd, std::uint64_t offset, std::size_t bytes) {
     std::array<char, FileIdentity::kHeadBytes> part{};
     if (bytes > part.size()) return std::nullopt;
@@ -47,23 +60,10 @@ Result<FileIdentity> FileIdentity::of(int fd) {
     const auto hash = hash_at(fd, 0, identity.head_bytes);
     if (!hash) return fail(Code::kIo, "the file changes while its beginning is read");
     identity.head_hash = *hash;
-    for (std::size_t i = 0; i < kBlocks; ++i) {
-        const auto block = hash_at(fd, i * kBlockBytes, kBlockBytes);
-        if (!block) break;
-        identity.blocks.push_back(*block);
-    }
     return identity;
 }
 
-bool FileIdentity::begins_like(int fd) const {
-    if (hash_at(fd, 0, head_bytes) != std::optional(head_hash)) return false;
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
-        const auto block = hash_at(fd, i * kBlockBytes, kBlockBytes);
-        if (!block) return true;  // it has no more
-        if (*block != blocks[i]) return false;
-    }
-    return true;
-}
+bool FileIdentity::begins_like(int fd) const { return hash_at(fd, 0, head_bytes) == std::optional(head_hash); }
 
 bool FileIdentity::is(int fd) const {
     struct stat about {};

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "telpher/error.h"
 
@@ -18,21 +17,14 @@ struct FileIdentity {
     std::uint64_t inode = 0;
     std::uint64_t head_bytes = 0;  ///< So many bytes of the beginning, at most kHeadBytes, ...
     std::uint64_t head_hash = 0;   ///< ... have this XXH3.
-    /// XXH3 of each whole block of kBlockBytes from the beginning, the first kBlocks at most. Files of a kind may begin
-    /// with the same lines, and a file that is cut to something shorter still has some blocks.
-    std::vector<std::uint64_t> blocks{};
     static constexpr std::size_t kHeadBytes = 256;
-    static constexpr std::size_t kBlockBytes = 128;
-    static constexpr std::size_t kBlocks = 32;
 
     /// Of an open file, as it is now.
     static Result<FileIdentity> of(int fd);
-    /// The open file is the one this was taken of, perhaps longer or shorter by now.
+    /// The open file is the one this was taken of, perhaps longer by now.
     [[nodiscard]] bool is(int fd) const;
-    /// What the open file begins with is what this one began with, as far as both go.
+    /// What the open file begins with is what this one began with.
     [[nodiscard]] bool begins_like(int fd) const;
-    /// There is nothing more to know of it.
-    [[nodiscard]] bool complete() const { return blocks.size() == kBlocks; }
     [[nodiscard]] bool same_inode(const struct stat& about) const {
         return device == about.st_dev && inode == about.st_ino;
     }
@@ -52,6 +44,9 @@ public:
 private:
     int fd_;
 };
+
+/// What a file begins with, `bytes` of it at most; less if it has not so many.
+std::string head_of(int fd, std::size_t bytes);
 
 /// XXH3 of `bytes` bytes of a file from `offset` on, at most FileIdentity::kHeadBytes; nothing if it has not that many.
 std::optional<std::uint64_t> hash_at(int fd, std::uint64_t offset, std::size_t bytes);

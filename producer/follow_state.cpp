@@ -27,7 +27,6 @@ Json file_json(const FollowedFile& file) {
             {"inode", file.identity.inode},
             {"head_bytes", file.identity.head_bytes},
             {"head_hash", file.identity.head_hash},
-            {"blocks", file.identity.blocks},
             {"first", file.first},
             {"record", file.record},
             {"offset", file.offset},
@@ -47,8 +46,6 @@ FollowedFile file_of(const Json& json) {
     file.record = json.at("record").get<std::uint64_t>();
     file.offset = json.at("offset").get<std::uint64_t>();
     // An older state file has none of these.
-    file.identity.blocks = json.value("blocks", std::vector<std::uint64_t>());
-    if (file.identity.blocks.size() > FileIdentity::kBlocks) throw std::out_of_range("blocks");
     file.tail.bytes = json.value("tail_bytes", std::uint64_t{0});
     file.tail.hash = json.value("tail_hash", std::uint64_t{0});
     file.changed_ns = json.value("changed_ns", std::int64_t{0});
@@ -104,6 +101,7 @@ Result<void> FollowState::load() {
         for (const Json& file : json.at("files")) {
             files.push_back(file_of(file));
             files.back().name = to_latin1(files.back().name);
+            files.back().head = to_latin1(file.value("head", std::string())).substr(0, FollowedFile::kHeadKept);
         }
     } catch (const std::exception& error) {
         return fail(Code::kConfig, path_ + ": not a state file: " + error.what());
@@ -116,6 +114,7 @@ Result<void> FollowState::save() const {
     for (const FollowedFile& file : files) {
         Json json = file_json(file);
         json["name"] = from_latin1(file.name);
+        if (!file.head.empty()) json["head"] = from_latin1(file.head);
         list.push_back(std::move(json));
     }
     const Json json{{"telpher_follow_state", kVersion}, {"owner", from_latin1(owner_)}, {"files", std::move(list)}};

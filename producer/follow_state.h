@@ -22,12 +22,26 @@ struct FollowedFile {
     FileTail tail{};
     std::int64_t changed_ns = 0;  ///< When it was last written to, as far as it was seen; 0: not known.
 
-    /// The open file is this one, and was not cut and written anew.
-    [[nodiscard]] bool is(int fd) const { return identity.is(fd) && tail.is_before(fd, offset); }
+    /// What it begins with, of the file that is read: files of a kind may begin with the same lines, and one that was
+    /// cut and written anew may be shorter than it was.
+    std::string head{};
+    static constexpr std::size_t kHeadKept = 4096;
+
+    /// As far as both go.
+    [[nodiscard]] bool begins_like(int fd) const {
+        if (head.empty()) return identity.begins_like(fd);
+        const std::string now = head_of(fd, head.size());
+        return head.compare(0, now.size(), now) == 0;
+    }
+    /// The open file is this one, and was not cut and written anew; it may have lost its end.
+    [[nodiscard]] bool is(int fd) const {
+        struct stat about {};
+        return ::fstat(fd, &about) == 0 && identity.same_inode(about) && begins_like(fd) && tail.is_before(fd, offset);
+    }
     /// The open file, another one, holds what this one held.
     [[nodiscard]] bool is_copied_in(int fd) const {
         const bool known = offset == 0 ? identity.head_bytes > 0 : tail.bytes > 0;
-        return known && identity.begins_like(fd) && tail.is_before(fd, offset);
+        return known && begins_like(fd) && tail.is_before(fd, offset);
     }
 };
 

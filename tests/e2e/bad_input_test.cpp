@@ -197,6 +197,25 @@ TEST_F(BadInput, no_broker_there) {
     expect_refused(done, kUnavailable, "E_UNREACHABLE");
 }
 
+TEST_F(BadInput, a_broker_that_comes_late_is_waited_for) {
+    broker_.kill();
+    const std::vector<std::string> server{"-s", broker_.ipc(), "--timeout", "15s"};
+    const auto with = [&](std::vector<std::string> args) {
+        args.insert(args.begin() + 1, server.begin(), server.end());
+        return args;
+    };
+    Process put(program("telpher"), with({"put", "jobs", "late"}));
+    Process get(program("telpher"), with({"get", "jobs", "--wait", "15s"}));
+    Process worker(program("telpher"), with({"run", "full", "--exit-on", "idle:200ms", "--", "true"}));
+    pass_time(1s);
+    broker_.start();
+    for (Process* process : {&put, &get, &worker}) {
+        const auto ended = process->wait(20s);
+        ASSERT_TRUE(ended) << process->errors();
+        EXPECT_TRUE(ended->ok()) << ended->text() << process->errors();
+    }
+}
+
 TEST_F(BadInput, a_message_that_no_queue_takes_does_not_end_the_producer) {
     for (const auto& [mode, bad] : std::vector<std::pair<std::string, std::string>>{
              {"--json-lines", "no json"}, {"--quiet", std::string(2 << 20, 'x')}}) {
