@@ -64,14 +64,23 @@ public:
     std::uint64_t acked(Serial serial);
     void ack_confirmed(Serial serial, std::uint64_t life);
     void ack_lost(Serial serial, std::uint64_t life);
-    /// A message is said to be dead; returns how often its queue was redriven by then.
-    [[nodiscard]] std::uint64_t killed(Serial serial) const { return queues_[messages_[serial].queue].redrives; }
+    /// A message is said to be dead; returns how often its queue was redriven by then. A redrive on its way may come
+    /// before or after it: then nothing can be said of that death.
+    [[nodiscard]] std::uint64_t killed(Serial serial) const {
+        const Queue& queue = queues_[messages_[serial].queue];
+        return queue.redrive_open ? UINT64_MAX : queue.redrives;
+    }
     void death_confirmed(Serial serial, std::uint64_t life, std::uint64_t redrives);
     [[nodiscard]] std::uint64_t life_of(Serial serial) const { return queues_[messages_[serial].queue].life; }
 
     // --- the queue as a whole ---
     void seal_asked(std::size_t queue) { queues_[queue].seal_asked = true; }
-    void redrive_asked(std::size_t queue) { ++queues_[queue].redrives; }
+    void redrive_asked(std::size_t queue) {
+        ++queues_[queue].redrives;
+        queues_[queue].redrive_open = true;
+    }
+    /// It was answered, or its connection is gone.
+    void redrive_over(std::size_t queue) { queues_[queue].redrive_open = false; }
     /// JOIN for a sealed queue was answered.
     void joined(std::size_t queue);
     void state(std::size_t queue, const v1::QueueState& state);
@@ -108,6 +117,7 @@ private:
         bool seal_asked = false;
         bool ended = false;
         std::uint64_t redrives = 0;
+        bool redrive_open = false;  ///< One was asked for and has no answer.
         std::uint64_t dropped = 0;
         std::uint64_t life = 0;  ///< Rises when it may have lost everything: older acks say nothing any more.
     };

@@ -6,6 +6,7 @@ void SimWatcher::opened() {
     seal_sent_ = false;
     show_sent_ = false;
     redrive_sent_ = false;
+    world_.oracle.redrive_over(queue_);
 }
 
 void SimWatcher::take(const Frame& frame) {
@@ -18,6 +19,7 @@ void SimWatcher::take(const Frame& frame) {
         show_sent_ = false;
     } else if (frame.op == v1::OP_DEAD_HANDLED) {
         redrive_sent_ = false;
+        world_.oracle.redrive_over(queue_);
         world_.marks.redriven += frame.as<v1::DeadHandled>().messages();
     } else if (frame.op == v1::OP_OK) {
         if (frame.as<v1::Ok>().req() != seal_req_) return;
