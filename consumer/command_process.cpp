@@ -27,6 +27,7 @@ using namespace std::chrono_literals;
 constexpr Duration kRssFirst = 20ms;
 constexpr Duration kRssEvery = 50ms;
 constexpr Duration kLastWordsMax = 1s;
+constexpr Duration kDescriptorWaitMax = 1s;
 constexpr int kFirstFreeFd = 10;  // ours are above those that the command gets
 constexpr std::size_t kPumpBytes = 16 * 1024;
 
@@ -92,7 +93,7 @@ struct Plan {
 
 /// Other threads may have taken what was reserved for it just now; they give back soon.
 int open_pidfd(pid_t pid) {
-    const Instant end = system_clock().now() + kLastWordsMax;
+    const Instant end = system_clock().now() + kDescriptorWaitMax;
     for (;;) {
         const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
         if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || system_clock().now() >= end) return fd;
@@ -169,9 +170,10 @@ Result<void> CommandProcess::start(const Launch& launch) {
                  : launch.to == StdoutTo::kLog     ? above(err[1]).release()
                  : launch.to == StdoutTo::kDiscard ? ::open("/dev/null", O_WRONLY | O_CLOEXEC)
                                                    : -1);
-    const auto missing = [](int wanted, const Fd& got) { return wanted >= 0 && got.get() < 0; };
-    const int wants_out = launch.out >= 0 || launch.to != StdoutTo::kPass ? 0 : -1;
-    if (missing(launch.in, in) || missing(launch.extra, extra) || missing(0, err_write) || missing(wants_out, out))
+    const auto missing = [](bool wanted, const Fd& got) { return wanted && got.get() < 0; };
+    const bool passes_out = launch.out < 0 && launch.to == StdoutTo::kPass;
+    if (missing(launch.in >= 0, in) || missing(launch.extra >= 0, extra) || missing(true, err_write) ||
+        missing(!passes_out, out))
         return fail(Code::kIo, std::string("descriptors: ") + std::strerror(errno));
     Plan plan{arguments.data(),
               environment.data(),

@@ -82,7 +82,6 @@ struct LeaseTable::Layout {
     std::atomic<std::uint32_t> ended;
     std::atomic<std::uint32_t> blamed;
     std::atomic<std::uint64_t> begun;
-    std::array<std::atomic<std::uint64_t>, kOutcomes.size()> outcomes;
     std::array<Times, kOutcomes.size()> times;
     std::atomic<std::uint64_t> verdicts_at, deliveries_at, suspects_at;
     std::array<VerdictEntry, kVerdicts> verdicts;
@@ -208,11 +207,9 @@ void LeaseTable::decide(unsigned thread, v1::Settle::Verdict verdict, Instant no
     entry.delivery.store(slot.delivery.load());
     entry.delay_ms.store(delay_ms.value_or(kBackoff));
     entry.verdict.store(static_cast<std::uint32_t>(verdict));
-    const std::size_t outcome = outcome_of(verdict);
-    layout_->outcomes[outcome].fetch_add(1);
     const std::int64_t took_ns = std::max<std::int64_t>(now.ns - slot.since_ns.load(), 0);
-    Times& times = layout_->times[outcome];
-    times.counts[TimeHistogram::bucket(took_ns)].fetch_add(1, std::memory_order_relaxed);
+    Times& times = layout_->times[outcome_of(verdict)];
+    times.counts[TimeHistogram::bucket(took_ns)].fetch_add(1);
     times.sum_ns.fetch_add(static_cast<std::uint64_t>(took_ns), std::memory_order_relaxed);
     slot.process.store(0);
     slot.doing.store(static_cast<std::uint32_t>(Doing::kIdle));
@@ -306,8 +303,8 @@ LeaseTable::Handled LeaseTable::handled() const {
 }
 
 LeaseTable::Counts LeaseTable::counts() const {
-    const auto& outcomes = layout_->outcomes;
-    return {outcomes[0].load(), outcomes[1].load(), outcomes[2].load(), outcomes[3].load()};
+    const auto by_outcome = handled().by_outcome;
+    return {by_outcome[0].count(), by_outcome[1].count(), by_outcome[2].count(), by_outcome[3].count()};
 }
 
 }  // namespace telpher::consumer

@@ -148,13 +148,14 @@ Result<bool> FileFollower::begin_after(std::int64_t changed) {
 
 /// The oldest rotated file that was written to after that.
 auto FileFollower::oldest_after(std::int64_t changed) const -> std::optional<Candidate> {
+    if (changed == 0) return std::nullopt;
     std::optional<Candidate> oldest;
     std::int64_t oldest_ns = INT64_MAX;
     for (const std::string& name : family(folder_, base_)) {
         OwnedFd fd = open_regular(folder_ + "/" + name);
         struct stat about {};
         if (name == base_ || !fd.valid() || ::fstat(fd.get(), &about) != 0) continue;
-        if (changed == 0 || changed_ns(about) <= changed || changed_ns(about) >= oldest_ns) continue;
+        if (changed_ns(about) <= changed || changed_ns(about) >= oldest_ns) continue;
         oldest_ns = changed_ns(about);
         oldest = Candidate{name, std::move(fd)};
     }

@@ -19,7 +19,7 @@ public:
 
     /// Makes record `number` the next one. Any error is for good.
     virtual Result<void> seek(std::uint64_t number) = 0;
-    /// The next record, valid until the next call; may set key and headers of `put`. kEmpty: it is not there yet.
+    /// The next record, valid until the next call; may add headers to `put`. kEmpty: it is not there yet.
     /// kEnd: there is no other. Any other error is for good.
     virtual Result<std::string_view> next(PutOptions& put) = 0;
     /// The record of the last next() can never be put, for this reason. True: it counts as never given out, and the
