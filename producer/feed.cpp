@@ -14,8 +14,6 @@ namespace {
 
 // Calls that take no stop token are made of short waits.
 constexpr Millis kSlice{250};
-/// For an OPEN, which begins anew with each: longer than a busy broker takes.
-constexpr Millis kOpenSlice{2'000};
 /// Before the queue is opened again.
 constexpr Millis kPause{500};
 /// So often what is stored is looked at while the source has something to give.
@@ -105,11 +103,8 @@ Result<Queue> Feed::open(Client& client) const {
     options.create = setup_.open.create;
     options.wait = setup_.open.wait;
     for (;;) {
-        auto queue = client.open(setup_.queue, options, kOpenSlice);
-        if (queue) return queue;
-        if (stopped()) return fail(Code::kStopped);
-        const Code code = queue.error().code();
-        if (code != Code::kTimeout && code != Code::kUnreachable) return queue;
+        auto queue = client.open(setup_.queue, options, kForever, signals_.token());
+        if (queue || queue.error().code() != Code::kUnreachable) return queue;
     }
 }
 

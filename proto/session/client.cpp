@@ -130,10 +130,12 @@ Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 
-Result<Queue> Client::open(std::string_view name, const QueueOptions& options, Millis timeout) {
+Result<Queue> Client::open(std::string_view name, const QueueOptions& options, Millis timeout,
+                           const std::stop_token& stop) {
     if (options.producer_name.size() > limits::kNameBytesMax) return fail(Code::kTooLarge, "producer_name");
     session::CallOptions call;
     call.timeout = timeout;
+    call.stop = stop;
     auto link = impl_->engine->open(std::string(name), options, call);
     if (!link) return fail(link.error());
     return Queue(std::make_shared<Queue::Impl>(impl_->engine, std::move(*link), options.producer_name));

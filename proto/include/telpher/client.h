@@ -283,12 +283,14 @@ public:
     /// Connects in the background. Throws Failure (kUsage) if the endpoint makes no sense.
     explicit Client(ClientOptions options = {});
     explicit Client(std::string server);
-    ~Client();  ///< Flushes puts and settles (up to 5 s), then leaves.
+    ~Client();  ///< Flushes puts and settles (up to ClientOptions::leave_timeout), then leaves.
     Client(Client&&) noexcept;
     Client& operator=(Client&&) noexcept;
 
-    /// Opens (and makes) a queue. Errors: kNotFound, kQueueMismatch, kBadName, kUnreachable, ...
-    Result<Queue> open(std::string_view name, const QueueOptions& options = {}, Millis timeout = Millis{10'000});
+    /// Opens (and makes) a queue. `stop` ends the wait. Errors: kNotFound, kQueueMismatch, kBadName, kUnreachable,
+    /// kStopped, ...
+    Result<Queue> open(std::string_view name, const QueueOptions& options = {}, Millis timeout = Millis{10'000},
+                       const std::stop_token& stop = {});
     /// open() for people who prefer a throw (Failure).
     Queue queue(std::string_view name, const QueueOptions& options = {});
 
