@@ -2,6 +2,8 @@
 // it with a thread; the simulation at once.
 #pragma once
 
+#include <optional>
+
 #include "broker/batch_store.h"
 #include "broker/log/log.h"
 #include "telpher/error.h"
@@ -12,11 +14,11 @@ class BodyLoader {
 public:
     struct Loaded {
         BatchRef batch;
-        Result<Slice> body;
+        Result<log::StoredRecord> record;
     };
     virtual ~BodyLoader() = default;
-    /// Asks for a body (shard thread).
-    virtual void request(BatchRef batch, const log::Position& position) = 0;
+    /// Asks for the body of a batch, which is not in memory only (shard thread).
+    virtual void request(BatchRef batch) = 0;
     /// The next one that came back; nullopt: none now (shard thread).
     virtual std::optional<Loaded> next_loaded() = 0;
 };

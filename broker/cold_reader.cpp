@@ -8,14 +8,14 @@ ColdReader::ColdReader(log::Reader& reader, std::function<void()> wake, unsigned
 }
 
 ColdReader::~ColdReader() {
-    for (std::size_t i = 0; i < threads_.size(); ++i) requests_.enqueue({BatchRef(), {}, true});
+    for (std::size_t i = 0; i < threads_.size(); ++i) requests_.enqueue({BatchRef(), true});
     for (std::thread& thread : threads_) thread.join();
 }
 
-void ColdReader::request(BatchRef batch, const log::Position& position) { requests_.enqueue({batch, position, false}); }
+void ColdReader::request(BatchRef batch) { requests_.enqueue({batch, false}); }
 
 std::optional<BodyLoader::Loaded> ColdReader::next_loaded() {
-    Loaded loaded{BatchRef(), Slice()};
+    Loaded loaded{BatchRef(), log::StoredRecord()};
     if (!loaded_.try_dequeue(loaded)) return std::nullopt;
     return loaded;
 }
@@ -25,7 +25,7 @@ void ColdReader::run() {
         Request request;
         requests_.wait_dequeue(request);
         if (request.stop) return;
-        loaded_.enqueue({request.batch, reader_.read(request.position)});
+        loaded_.enqueue({request.batch, reader_.read(*position_of(request.batch))});
         wake_();
     }
 }

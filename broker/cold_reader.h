@@ -22,13 +22,12 @@ public:
     ColdReader(const ColdReader&) = delete;
     ColdReader& operator=(const ColdReader&) = delete;
 
-    void request(BatchRef batch, const log::Position& position) override;
+    void request(BatchRef batch) override;
     std::optional<Loaded> next_loaded() override;
 
 private:
     struct Request {
         BatchRef batch;
-        log::Position position;
         bool stop = false;
     };
     void run();

@@ -84,9 +84,8 @@ Lsn Core::safe_upto(queue::Durability durability) const {
 
 void Core::account(HostedQueue& queue) {
     for (const queue::Freed& freed : queue.queue.take_freed()) {
-        BatchStore::Entry* entry = store.find(freed.batch);
-        TELPHER_CHECK(entry != nullptr);
-        if (entry->position.bytes > 0) log.drop_live(entry->position.segment, freed.messages);
+        const auto position = position_of(freed.batch);
+        if (position) log.drop_live(position->segment, {freed.messages, freed.bytes});
         if (freed.empty) store.erase(freed.batch);
     }
 }
@@ -94,6 +93,11 @@ void Core::account(HostedQueue& queue) {
 std::uint64_t Core::wall_ms(Instant at) const {
     const auto ahead = std::chrono::duration_cast<std::chrono::milliseconds>(at - now).count();
     return static_cast<std::uint64_t>(std::max<std::int64_t>(wall.ms + ahead, 1));
+}
+
+Instant Core::instant_of(WallTime at) const {
+    constexpr std::int64_t kAgeMaxMs = 10LL * 365 * 24 * 3600 * 1000;
+    return now + -Duration(std::chrono::milliseconds(std::clamp<std::int64_t>(wall.ms - at.ms, 0, kAgeMaxMs)));
 }
 
 }  // namespace telpher::broker

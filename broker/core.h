@@ -78,6 +78,8 @@ struct Core {
     void account(HostedQueue& queue);
     /// Wall time of an instant: for due times that outlive the process.
     [[nodiscard]] std::uint64_t wall_ms(Instant at) const;
+    /// When something of that wall time was, by our clock: not in the future, and no more than ten years ago.
+    [[nodiscard]] Instant instant_of(WallTime at) const;
 };
 
 }  // namespace telpher::broker

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/stored_batch.h"
 #include "proto/base/check.h"
 #include "proto/frame.h"
 
@@ -242,7 +243,7 @@ void GetDesk::deliver(HostedQueue& queue) {
     queue.queue.deliver(core_.now, kDeliverMax, grants_);
     for (const queue::Grant& grant : grants_) {
         Subscription& subscription = subscriptions_.at(by_consumer_.at(grant.consumer));
-        const bool here = want_body(grant.batch);
+        const bool here = want_body(queue, grant.range.first);
         // Handed out before the log knows that it came back, a crash would have it come back under the same number.
         const Lsn safe_at = grant.tries.deliveries > 1 ? core_.journal.last() : Lsn();
         const bool safe = safe_at <= core_.safe_upto(queue.queue.options().durability);
@@ -258,7 +259,7 @@ void GetDesk::deliver(HostedQueue& queue) {
                 if (Subscription* still = find(number)) send_waiting(*still);
             });
         }
-        if (!here && unsent.size() == 1) cold_.at(grant.batch).push_back(grant.consumer);
+        if (!here && unsent.size() == 1) want_body(queue, grant.range.first, grant.consumer);
     }
     std::uint64_t granted = 0;
     for (const queue::Grant& grant : grants_) granted += grant.range.count;
@@ -266,12 +267,13 @@ void GetDesk::deliver(HostedQueue& queue) {
     if (granted >= kDeliverMax) core_.catalog.touch(queue);
 }
 
-bool GetDesk::want_body(BatchRef batch) {
-    const BatchStore::Entry* entry = core_.store.find(batch);
-    TELPHER_CHECK(entry != nullptr);
-    if (entry->body) return true;
-    const auto [asked, fresh] = cold_.try_emplace(batch);
-    if (fresh) loader_.request(batch, entry->position);
+bool GetDesk::want_body(const HostedQueue& queue, Offset offset, ConsumerId waiting) {
+    const auto place = queue.queue.place(offset);
+    TELPHER_CHECK(place.has_value());
+    if (core_.store.find(place->batch) != nullptr) return true;
+    const auto [asked, fresh] = cold_.try_emplace(place->batch, ColdBody{queue.id, offset, place->index, {}});
+    if (fresh) loader_.request(place->batch);
+    if (waiting != ConsumerId()) asked->second.waiting.push_back(waiting);
     return false;
 }
 
@@ -283,7 +285,7 @@ void GetDesk::send_waiting(Subscription& subscription) {
         if (cut_ended(*queue, subscription)) continue;
         const UnsentGrant& first = subscription.unsent.front();
         if (first.safe_at > core_.safe_upto(queue->queue.options().durability)) return;  // the gate calls then
-        if (!want_body(first.grant.batch)) return cold_.at(first.grant.batch).push_back(subscription.consumer);
+        if (!want_body(*queue, first.grant.range.first, subscription.consumer)) return;
         send_grant(*queue, subscription, first.grant);
         subscription.unsent.pop_front();
     }
@@ -323,8 +325,11 @@ bool GetDesk::cut_ended(HostedQueue& queue, Subscription& subscription) {
 
 void GetDesk::send_grant(HostedQueue& queue, const Subscription& subscription, const queue::Grant& grant) {
     const Session* session = core_.sessions.find(subscription.session);
-    const BatchStore::Entry* entry = core_.store.find(grant.batch);
-    if (session == nullptr || entry == nullptr) return;
+    if (session == nullptr) return;
+    const auto place = queue.queue.place(grant.range.first);
+    TELPHER_CHECK(place.has_value());
+    const BatchStore::Entry* entry = core_.store.find(place->batch);
+    TELPHER_CHECK(entry != nullptr);
     const auto count = static_cast<std::uint32_t>(grant.range.count);
     queue.metrics.delivered += count;
     queue.metrics.queue_wait.observe((core_.now - entry->since).count(), count);
@@ -336,10 +341,10 @@ void GetDesk::send_grant(HostedQueue& queue, const Subscription& subscription, c
     message.set_first_offset(grant.range.first.value());
     message.set_delivery(grant.tries.deliveries);
     message.set_attempt(grant.tries.attempts + 1);
-    message.set_put_ms(static_cast<std::uint64_t>(entry->body->header().put_time.ms));
+    message.set_put_ms(static_cast<std::uint64_t>(entry->body.header().put_time.ms));
     message.set_charged_bytes(grant.bytes);
-    const std::array<Slice, 2> bodies{entry->body->lengths(grant.index, count),
-                                      entry->body->records(grant.index, count)};
+    const std::array<Slice, 2> bodies{entry->body.lengths(place->index, count),
+                                      entry->body.records(place->index, count)};
     core_.send(*session, v1::OP_DELIVER, message, bodies);
 }
 
@@ -347,20 +352,29 @@ Result<std::size_t> GetDesk::take_loaded() {
     std::size_t taken = 0;
     while (auto loaded = loader_.next_loaded()) {
         ++taken;
-        std::vector<ConsumerId> waiting;
-        if (auto node = cold_.extract(loaded->batch)) waiting = std::move(node.mapped());
-        if (core_.store.find(loaded->batch) != nullptr) {  // else settled meanwhile
-            if (!loaded->body) return fail(loaded->body.error());
-            auto view = batch::View::reopen(*loaded->body, true);
-            if (!view) return fail(Code::kCorrupt, "a stored batch: " + view.error().message());
-            core_.store.loaded(loaded->batch, std::move(*view));
-        }
-        for (const ConsumerId consumer : waiting) {
+        auto node = cold_.extract(loaded->batch);
+        TELPHER_CHECK(!node.empty());
+        const ColdBody& cold = node.mapped();
+        if (auto done = take_body(loaded->batch, cold, loaded->record); !done) return fail(done.error());
+        for (const ConsumerId consumer : cold.waiting) {
             const auto number = by_consumer_.find(consumer);
             if (number != by_consumer_.end()) send_waiting(subscriptions_.at(number->second));
         }
     }
     return taken;
+}
+
+Result<void> GetDesk::take_body(BatchRef batch, const ColdBody& cold, const Result<log::StoredRecord>& record) {
+    const HostedQueue* queue = core_.catalog.find(cold.queue);
+    const auto place = queue != nullptr ? queue->queue.place(cold.offset) : std::nullopt;
+    // Settled meanwhile, or stored elsewhere: even its segment may be gone. Who still wants one of it asks again.
+    if (!place || place->batch != batch) return {};
+    if (!record) return fail(record.error());
+    auto view = open_stored(*record, cold.queue, cold.offset, cold.index);
+    if (!view) return fail(view.error());
+    const Instant since = core_.instant_of(view->header().put_time);
+    core_.store.loaded(batch, std::move(*view), since);
+    return {};
 }
 
 void GetDesk::tell(HostedQueue& queue) {

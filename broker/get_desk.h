@@ -39,8 +39,9 @@ public:
     void session_over(const Session& session);
     void queue_removed(HostedQueue& queue);
 
-    /// Asks for a body unless it is on its way; true if it is in memory.
-    bool want_body(BatchRef batch);
+    /// True if the body of that message, which is there, is in memory; else asks for it, unless it is on its way, and
+    /// then looks what it can send to `waiting`.
+    bool want_body(const HostedQueue& queue, Offset offset, ConsumerId waiting = {});
     /// Takes what came back; an error means confirmed data is damaged and the shard must stop.
     Result<std::size_t> take_loaded();
 
@@ -50,6 +51,14 @@ public:
                              std::uint32_t delivery) const;
 
 private:
+    /// A body on its way from the log.
+    struct ColdBody {
+        QueueId queue;
+        Offset offset;        ///< A message of it that was there when it was asked for ...
+        std::uint32_t index;  ///< ... and its number in the batch.
+        std::vector<ConsumerId> waiting;
+    };
+    Result<void> take_body(BatchRef batch, const ColdBody& cold, const Result<log::StoredRecord>& record);
     Subscription* of(const Session& session, std::uint32_t number);
     void send_grant(HostedQueue& queue, const Subscription& subscription, const queue::Grant& grant);
     void send_waiting(Subscription& subscription);
@@ -60,7 +69,7 @@ private:
     BodyLoader& loader_;
     std::unordered_map<std::uint32_t, Subscription> subscriptions_;
     std::unordered_map<ConsumerId, std::uint32_t> by_consumer_;
-    std::unordered_map<BatchRef, std::vector<ConsumerId>> cold_;  ///< Asked for; whose next grant waits for it.
+    std::unordered_map<BatchRef, ColdBody> cold_;
     std::uint32_t next_subscription_ = 1;
     ConsumerId next_consumer_{1};
     std::vector<queue::Grant> grants_;  // reused

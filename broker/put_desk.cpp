@@ -250,14 +250,18 @@ void PutDesk::store_run(HostedQueue& queue, const Ticket& ticket, std::uint32_t 
     const bool whole = index == 0 && count == ticket.body->count();
     auto part = whole ? Result<batch::View>(*ticket.body) : batch::View::reopen(ticket.body->cut(index, count), false);
     TELPHER_CHECK(part.has_value());
-    log::Position position;
-    if (queue.durable()) {
-        position = core_.journal.batch(queue.id, first, count, queue.generation, part->bytes()).body;
-        core_.log.add_live(position.segment, count);
-    }
     const std::uint64_t bytes = part->records_bytes();
-    const BatchRef ref = core_.store.add(queue.id, std::move(*part), position, core_.now);
-    queue.queue.stored(ref, {first, count}, bytes);
+    BatchRef ref;
+    if (queue.durable()) {
+        const auto position = core_.journal.batch(queue.id, first, count, queue.generation, part->bytes()).position;
+        core_.log.add_live(position.segment, {count, bytes});
+        ref = ref_of(position);
+    } else {
+        ref = core_.store.memory_ref();
+    }
+    const WallTime put = part->header().put_time;
+    core_.store.add(ref, std::move(*part), core_.now);
+    queue.queue.stored({.ref = ref, .range = {first, count}, .bytes = bytes, .put = put});
     core_.gate.add(queue.queue.options().durability, core_.journal.last(),
                    [this, id = queue.id, ref, end = first + count] {
                        core_.store.unpin(ref);

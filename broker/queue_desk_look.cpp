@@ -61,12 +61,12 @@ bool QueueDesk::try_peek(const Session& session, const v1::Peek& request) {
     if (queue != nullptr) runs = queue->queue.peek(Offset(request.from()), max, state);
     std::size_t reasons = 0;
     for (const auto& run : runs) {
-        if (!gets_.want_body(run.batch)) {
+        if (!gets_.want_body(*queue, run.range.first)) {
             // What is here is an answer: waiting for all of it, each that is fetched might push out another.
             if (answer.runs_size() > 0) break;
             return false;
         }
-        const batch::View& view = *core_.store.find(run.batch)->body;
+        const batch::View& view = core_.store.find(run.batch)->body;
         const auto count = static_cast<std::uint32_t>(run.range.count);
         const Slice part_lengths = view.lengths(run.index, count);
         const Slice part_records = view.records(run.index, count);

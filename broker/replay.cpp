@@ -8,9 +8,6 @@
 namespace telpher::broker {
 namespace {
 
-/// A message said to be older than this is taken for one of this age: ten years.
-constexpr std::int64_t kAgeMaxMs = 10LL * 365 * 24 * 3600 * 1000;
-
 template <class Meta>
 Result<Meta> parse(const log::RecordView& record) {
     Meta meta;
@@ -164,11 +161,12 @@ Result<void> Replay::batch(HostedQueue& queue, const log::v1::BatchMeta& meta, c
     if (!view)
         return fail(Code::kCorrupt, "record " + std::to_string(record.lsn.value()) + ": " + view.error().message());
     const queue::Range range{Offset(meta.first_offset()), view->count()};
-    const std::int64_t age_ms = std::max<std::int64_t>(wall_.ms - view->header().put_time.ms, 0);
-    const Instant since = now_ + -Duration(std::chrono::milliseconds(std::min(age_ms, kAgeMaxMs)));
-    const BatchRef ref = store_.add_stored(queue.id, record.position, since);
-    queue.queue.restore_batch(ref, range, view->records_bytes());
-    live_[record.position.segment] += range.count;
+    const std::uint64_t bytes = view->records_bytes();
+    queue.queue.restore_batch(
+        {.ref = ref_of(record.position), .range = range, .bytes = bytes, .put = view->header().put_time});
+    log::Live& live = live_[record.position.segment];
+    live.messages += range.count;
+    live.bytes += bytes;
     messages_ += range.count;
     Producer& producer = queue.producers[view->header().producer];
     producer.id = view->header().producer;
@@ -295,11 +293,10 @@ void Replay::marks(const log::v1::MarkMeta& meta) {
 
 void Replay::free(HostedQueue& queue) {
     for (const queue::Freed& freed : queue.queue.take_freed()) {
-        const BatchStore::Entry* entry = store_.find(freed.batch);
-        TELPHER_CHECK(entry != nullptr);
-        live_[entry->position.segment] -= freed.messages;
+        log::Live& live = live_[position_of(freed.batch)->segment];
+        live.messages -= freed.messages;
+        live.bytes -= freed.bytes;
         messages_ -= freed.messages;
-        if (freed.empty) store_.erase(freed.batch);
     }
 }
 
@@ -309,8 +306,8 @@ Instant Replay::instant_of(std::uint64_t wall_ms) const {
 }
 
 void Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
-    for (const auto& [segment, messages] : live_) {
-        if (messages > 0) log.add_live(segment, messages);
+    for (const auto& [segment, live] : live_) {
+        if (live.messages > 0) log.add_live(segment, live);
     }
     for (const auto& [name, queue] : catalog_.by_name()) {
         if (queue->durable()) {

@@ -18,8 +18,7 @@ namespace telpher::broker {
 
 class Replay {
 public:
-    Replay(Catalog& catalog, BatchStore& store, Instant now, WallTime wall)
-        : catalog_(catalog), store_(store), now_(now), wall_(wall) {}
+    Replay(Catalog& catalog, Instant now, WallTime wall) : catalog_(catalog), now_(now), wall_(wall) {}
 
     /// Takes one record. kFormat or kCorrupt if it makes no sense: the start stops there.
     Result<void> take(const log::RecordView& record);
@@ -46,13 +45,12 @@ private:
     [[nodiscard]] Instant instant_of(std::uint64_t wall_ms) const;
 
     Catalog& catalog_;
-    BatchStore& store_;
     const Instant now_;
     const WallTime wall_;
     bool snapshot_done_ = false;
     std::uint64_t boot_ = 0;
     std::uint64_t messages_ = 0;
-    std::map<SegmentId, std::uint64_t> live_;
+    std::map<SegmentId, log::Live> live_;
     std::map<QueueId, Offset> marks_;
     std::map<QueueId, std::uint64_t> memory_unfinished_;
 };

@@ -94,8 +94,9 @@ QueueSample Sampler::look(HostedQueue& queue) const {
     sample.credit = queue.queue.credit(kCreditShown);
     sample.lease_ended = queue.queue.counters().lease_ended;
     sample.metrics = queue.metrics;
-    if (const auto batch = queue.queue.oldest_ready()) {
-        if (const BatchStore::Entry* entry = core_.store.find(*batch)) sample.oldest_ready = core_.now - entry->since;
+    if (const auto place = queue.queue.oldest_ready()) {
+        const BatchStore::Entry* entry = core_.store.find(place->batch);
+        sample.oldest_ready = core_.now - (entry != nullptr ? entry->since : core_.instant_of(place->put));
     }
     if (const auto since = queue.lease_times.oldest(kLeaseRunsMax)) sample.oldest_lease = core_.now - *since;
     return sample;

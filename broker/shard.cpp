@@ -39,7 +39,7 @@ Result<std::unique_ptr<Shard>> Shard::open(ShardSettings settings, log::LogOptio
 
 Result<void> Shard::replay(log::LogOptions options) {
     started_ = seams_.clock.now();
-    Replay replay(catalog_, store_, started_, seams_.clock.wall());
+    Replay replay(catalog_, started_, seams_.clock.wall());
     segment_bytes_ = options.segment_bytes;
     auto log = log::Log::open(seams_.files, std::move(options), [&](const log::RecordView& record) {
         if (seams_.on_replayed) seams_.on_replayed();

@@ -81,9 +81,8 @@ private:
     }
 
     Json head(const RecordView& view) const {
-        const std::uint64_t at = view.position.at - view.meta.size() - kRecordHeaderBytes;
         Json line{{"segment", view.position.segment.value()},
-                  {"position", at},
+                  {"position", view.position.at},
                   {"lsn", view.lsn.value()},
                   {"epoch", view.epoch.value()},
                   {"kind", kind_name(view.kind)}};

@@ -175,9 +175,8 @@ private:
         result_.records += 1;
         result_.last = record.header.lsn;
         result_.clean = record.header.kind == Kind::kEnd;
-        const std::uint64_t body_at = record.at + kRecordHeaderBytes + record.header.meta_bytes;
         return sink_({record.header.lsn, record.header.kind, record.header.queue, record.header.epoch, record.meta,
-                      record.body, Position{segment, body_at, record.header.body_bytes}});
+                      record.body, Position{segment, record.at}});
     }
 
     /// Judges damage where `missed` should be. The lsn to go on with, if the reading may pass it by.

@@ -19,7 +19,7 @@ public:
     ShardLog(FileSystem& files, const LogOptions& options, Recovered recovered)
         : options_(options), recovery_(recovered.summary), reader_(files, options.dir), last_lsn_(recovery_.last) {
         for (const InspectedSegment& segment : recovered.segments) {
-            segments_.push_back({segment.header.number, segment.header.capacity, segment.snapshot_end, 0});
+            segments_.push_back({segment.header.number, segment.header.capacity, segment.snapshot_end, {}});
         }
         end_ = recovered.start.end;
         next_segment_ = recovered.start.next_segment;
@@ -44,7 +44,7 @@ public:
         for (const Record& record : snapshot) bytes += record_bytes(record.meta.size(), record.body.size());
         // However large the snapshot is, half a segment of room follows it, or a roll would only lead to the next one.
         const std::uint64_t capacity = std::max(options_.segment_bytes, bytes + options_.segment_bytes / 2);
-        segments_.push_back({next_segment_, capacity, last_lsn_ + snapshot.size(), 0});
+        segments_.push_back({next_segment_, capacity, last_lsn_ + snapshot.size(), {}});
         next_segment_ += 1;
         end_ = kSegmentHeaderBytes;
         for (std::size_t i = 0; i < snapshot.size(); ++i) {
@@ -80,16 +80,22 @@ public:
     }
     void on_commit(std::function<void()> wake) override { shared_.on_commit = std::move(wake); }
 
-    void add_live(SegmentId segment, std::uint64_t messages) override { find(segment).live += messages; }
-    void drop_live(SegmentId segment, std::uint64_t messages) override {
-        Segment& found = find(segment);
-        TELPHER_CHECK(found.live >= messages);
-        found.live -= messages;
+    void add_live(SegmentId segment, Live live) override {
+        Live& found = find(segment).live;
+        found.messages += live.messages;
+        found.bytes += live.bytes;
+    }
+    void drop_live(SegmentId segment, Live live) override {
+        Live& found = find(segment).live;
+        TELPHER_CHECK(found.messages >= live.messages && found.bytes >= live.bytes);
+        found.messages -= live.messages;
+        found.bytes -= live.bytes;
     }
 
     std::size_t reclaim() override {
         std::size_t dropped = 0;
-        while (segments_.size() > 1 && segments_.front().live == 0 && segments_[1].snapshot_end <= committed_lsn()) {
+        while (segments_.size() > 1 && segments_.front().live.messages == 0 &&
+               segments_[1].snapshot_end <= committed_lsn()) {
             Item item;
             item.type = Item::Type::kDropSegment;
             item.segment = segments_.front().number;
@@ -126,7 +132,7 @@ private:
         SegmentId number;
         std::uint64_t capacity = 0;
         Lsn snapshot_end;
-        std::uint64_t live = 0;  ///< Messages.
+        Live live;
     };
 
     Segment& find(SegmentId number) {
@@ -156,8 +162,7 @@ private:
         end_ += total;
         TELPHER_CHECK(end_ <= segment.capacity);
         appended_bytes_ += total;
-        const std::uint64_t body_at = end_ - total + kRecordHeaderBytes + meta_bytes;
-        return {last_lsn_, {segment.number, body_at, static_cast<std::uint32_t>(body_bytes)}};
+        return {last_lsn_, {segment.number, end_ - total}};
     }
 
     const LogOptions options_;

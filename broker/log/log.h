@@ -40,11 +40,11 @@ enum class Kind : std::uint8_t {
     kMove = 10,  ///< MoveMeta + a batch: live messages written again, each with its id (reserved: storage rewriting).
 };
 
-/// Where a record's body lies, for a later read.
+/// Where a record begins, for a later read.
 struct Position {
     SegmentId segment;
-    std::uint64_t at = 0;     ///< Byte position of the body in the segment.
-    std::uint32_t bytes = 0;  ///< Bytes of the body.
+    std::uint64_t at = 0;  ///< Byte position in the segment; a multiple of kRecordAlign.
+    bool operator==(const Position&) const = default;
 };
 
 /// A record to append. `meta` is an encoded message of broker/log/records.proto (at most 64 KiB; a kSnapshot: 1 MiB).
@@ -56,10 +56,17 @@ struct Record {
     std::uint32_t messages = 0;  ///< In the body; for the statistics only.
 };
 
+/// Messages that are not settled, and the bytes of their records.
+struct Live {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    bool operator==(const Live&) const = default;
+};
+
 /// What append() says.
 struct Appended {
     Lsn lsn;
-    Position body;  ///< Meaningless without a body.
+    Position position;
 };
 
 /// A record as replayed. Views are valid during the call.
@@ -70,7 +77,16 @@ struct RecordView {
     Epoch epoch;
     Bytes meta;
     Bytes body;
-    Position position;  ///< Of the body.
+    Position position;
+};
+
+/// A record as read back.
+struct StoredRecord {
+    Lsn lsn;
+    Kind kind = Kind::kBatch;
+    QueueId queue;
+    std::string meta;
+    Slice body;
 };
 
 /// Takes the records at open(), oldest first; the first are a snapshot, and each later segment's snapshot comes in its
@@ -106,8 +122,8 @@ struct CommitFigures {
 class Reader {
 public:
     virtual ~Reader() = default;
-    /// Reads and verifies nothing but the bounds; the batch codec verifies the checksum.
-    virtual Result<Slice> read(const Position& position) = 0;
+    /// The record at `position`. kCorrupt, with the place, if what stands there is not a whole record of that segment.
+    virtual Result<StoredRecord> read(const Position& position) = 0;
 };
 
 /// The commit thread's work.
@@ -157,9 +173,9 @@ public:
     /// thread starts): wakes the shard.
     virtual void on_commit(std::function<void()> wake) = 0;
 
-    /// Live messages of a segment: a batch appended or replayed adds, a settled message takes away.
-    virtual void add_live(SegmentId segment, std::uint64_t messages) = 0;
-    virtual void drop_live(SegmentId segment, std::uint64_t messages) = 0;
+    /// What lives in a segment: a batch appended or replayed adds, a settled message takes away.
+    virtual void add_live(SegmentId segment, Live live) = 0;
+    virtual void drop_live(SegmentId segment, Live live) = 0;
     /// Lets go of the oldest segments that hold nothing live and are followed by a committed snapshot. Returns how
     /// many. They go with the next flush(), behind everything appended before this call: append what emptied them
     /// first.

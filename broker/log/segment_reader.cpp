@@ -2,26 +2,62 @@
 
 #include <vector>
 
+#include "broker/log/record.h"
 #include "broker/log/segment.h"
 
 namespace telpher::log {
+namespace {
 
-Result<Slice> SegmentReader::read(const Position& position) {
-    auto entry = std::atomic_load(&slot(position.segment));
-    if (entry == nullptr || entry->segment != position.segment) {
-        auto file = files_.open(join_path(dir_, file_name(position.segment, kSegmentSuffix)), false);
-        if (!file) return fail(file.error());
-        entry = std::make_shared<const Entry>(Entry{position.segment, std::move(*file)});
-        std::atomic_store(&slot(position.segment), entry);
-    }
-    std::vector<std::byte> bytes(position.bytes);
-    const auto got = entry->file->read_at(position.at, bytes);
+tl::unexpected<Error> corrupt(const Position& position, const char* what) {
+    return fail(Code::kCorrupt, "segment " + std::to_string(position.segment.value()) + ", byte " +
+                                    std::to_string(position.at) + ": " + what);
+}
+
+/// Fills `into`; kCorrupt if the file ends before.
+Result<void> read_whole(const File& file, const Position& position, std::uint64_t at, MutableBytes into) {
+    const auto got = file.read_at(at, into);
     if (!got) return fail(got.error());
-    if (*got != bytes.size()) {
-        return fail(Code::kCorrupt, "segment " + std::to_string(position.segment.value()) + " ends before byte " +
-                                        std::to_string(position.at + position.bytes));
+    if (*got != into.size()) return corrupt(position, "the segment ends inside the record");
+    return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const SegmentReader::Entry>> SegmentReader::find(SegmentId segment) {
+    auto entry = std::atomic_load(&slot(segment));
+    if (entry != nullptr && entry->segment == segment) return entry;
+    auto file = files_.open(join_path(dir_, file_name(segment, kSegmentSuffix)), false);
+    if (!file) return fail(file.error());
+    std::vector<std::byte> block(kSegmentHeaderBytes);
+    if (auto done = read_whole(**file, {segment, 0}, 0, block); !done) return fail(done.error());
+    const auto header = decode_segment_header(block);
+    if (!header || header->number != segment) return corrupt({segment, 0}, "no valid segment header");
+    entry = std::make_shared<const Entry>(Entry{segment, std::move(*file), header->salt});
+    std::atomic_store(&slot(segment), entry);
+    return entry;
+}
+
+Result<StoredRecord> SegmentReader::read(const Position& position) {
+    const auto entry = find(position.segment);
+    if (!entry) return fail(entry.error());
+    std::vector<std::byte> start(kRecordHeaderBytes);
+    const File& file = *(*entry)->file;
+    if (auto done = read_whole(file, position, position.at, start); !done) return fail(done.error());
+    const auto header = decode_record_header(start);
+    if (!header || header->version != kRecordVersion || header->salt != (*entry)->salt) {
+        return corrupt(position, "no valid record header");
     }
-    return Slice::own(std::move(bytes));
+    std::vector<std::byte> bytes(std::size_t{header->meta_bytes} + header->body_bytes);
+    if (auto done = read_whole(file, position, position.at + kRecordHeaderBytes, bytes); !done) {
+        return fail(done.error());
+    }
+    const Bytes whole(bytes);
+    if (payload_checksum(whole.first(header->meta_bytes), whole.subspan(header->meta_bytes)) !=
+        header->payload_checksum) {
+        return corrupt(position, "meta or body against its checksum");
+    }
+    return StoredRecord{header->lsn, header->kind, header->queue, std::string(as_text(whole.first(header->meta_bytes))),
+                        Slice::own(std::move(bytes)).part(header->meta_bytes, header->body_bytes)};
 }
 
 void SegmentReader::forget(SegmentId segment) {

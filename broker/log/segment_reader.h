@@ -18,7 +18,7 @@ class SegmentReader final : public Reader {
 public:
     SegmentReader(FileSystem& files, std::string dir) : files_(files), dir_(std::move(dir)) {}
 
-    Result<Slice> read(const Position& position) override;
+    Result<StoredRecord> read(const Position& position) override;
     /// The segment is about to lose its name: later reads do not find it.
     void forget(SegmentId segment);
 
@@ -26,7 +26,10 @@ private:
     struct Entry {
         SegmentId segment;
         std::unique_ptr<File> file;
+        std::uint64_t salt;  ///< Of the records that belong to it.
     };
+    /// The open segment, from its slot or opened now.
+    Result<std::shared_ptr<const Entry>> find(SegmentId segment);
     std::shared_ptr<const Entry>& slot(SegmentId segment) { return slots_[segment.value() % kReaderFilesMax]; }
 
     FileSystem& files_;

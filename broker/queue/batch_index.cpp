@@ -6,14 +6,23 @@
 
 namespace telpher::queue {
 
-void BatchIndex::add(BatchRef batch, Range range, std::uint64_t bytes) {
-    TELPHER_CHECK(range.count > 0 && range.count <= UINT32_MAX);
+void BatchIndex::add(const StoredBatch& batch) {
+    const Range& range = batch.range;
+    TELPHER_CHECK(range.count > 0 && range.count <= UINT32_MAX && batch.bytes <= UINT32_MAX);
     const auto next = batches_.lower_bound(range.first);
     TELPHER_CHECK(next == batches_.end() || range.end() <= next->first);
     TELPHER_CHECK(next == batches_.begin() || std::prev(next)->first + std::prev(next)->second.count <= range.first);
     const auto count = static_cast<std::uint32_t>(range.count);
-    batches_.emplace_hint(next, range.first, Batch{batch, bytes, count, count});
-    bytes_ += bytes;
+    const auto put_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(batch.put.ms / 1000, 0, UINT32_MAX));
+    batches_.emplace_hint(
+        next, range.first,
+        Batch{batch.ref, static_cast<std::uint32_t>(batch.bytes), count, count, batch.index, put_seconds});
+    bytes_ += batch.bytes;
+}
+
+StoredBatch BatchIndex::stored(Offset first, const Batch& batch) {
+    return {batch.ref, Range{first, batch.count}, batch.bytes, batch.index,
+            WallTime{std::int64_t{batch.put_seconds} * 1000}};
 }
 
 template <class Map>
@@ -27,8 +36,12 @@ auto BatchIndex::place_in(Batches::const_iterator found, Range range) -> Place {
     const auto& [first, batch] = *found;
     const std::uint64_t index = range.first - first;
     TELPHER_CHECK(index < batch.count);
-    return {batch.ref, static_cast<std::uint32_t>(index),
-            Range{range.first, std::min(range.count, batch.count - index)}, MeanBytes(batch.count, batch.bytes)};
+    return {batch.ref,
+            batch.index + static_cast<std::uint32_t>(index),
+            Range{range.first, std::min(range.count, batch.count - index)},
+            MeanBytes(batch.count, batch.bytes),
+            index,
+            WallTime{std::int64_t{batch.put_seconds} * 1000}};
 }
 
 auto BatchIndex::place(Range range) const -> Place { return place_in(holding(batches_, range.first), range); }
@@ -52,8 +65,9 @@ std::uint64_t BatchIndex::release(Range range) {
         Batch& batch = found->second;
         TELPHER_CHECK(batch.live >= part.range.count);
         batch.live -= static_cast<std::uint32_t>(part.range.count);
-        if (freed_.empty() || freed_.back().batch != batch.ref) freed_.push_back({batch.ref, 0, false});
+        if (freed_.empty() || freed_.back().batch != batch.ref) freed_.push_back({batch.ref});
         freed_.back().messages += part.range.count;
+        freed_.back().bytes += part.bytes();
         freed_.back().empty = batch.live == 0;
         bytes += part.bytes();
         range = {part.range.end(), range.count - part.range.count};

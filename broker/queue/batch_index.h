@@ -1,12 +1,13 @@
 // The batches that hold live messages, by first offset: which batch an offset lies in, what its messages weigh, how
-// many of them still live. One small entry per batch. Pure; a part of one queue.
+// many of them still live. One small entry per batch, side by side in nodes of a B-tree. Pure; a part of one queue.
 //
 // Invariants: (1) batches are disjoint; (2) a batch is here exactly while a message of it lives; (3) bytes() is the sum
 // over the live messages, each counted as the mean of its batch.
 #pragma once
 
+#include <absl/container/btree_map.h>
+
 #include <cstdint>
-#include <map>
 #include <utility>
 #include <vector>
 
@@ -22,12 +23,14 @@ public:
         BatchRef batch;
         std::uint32_t index = 0;  ///< In the batch, of range.first.
         Range range;
-        MeanBytes mean;  ///< Of the batch.
-        [[nodiscard]] std::uint64_t bytes() const { return mean.of(index, range.count); }
+        MeanBytes mean;      ///< Of the batch, or of the run of it that is known here ...
+        std::uint64_t at{};  ///< ... in which range.first has this number.
+        WallTime put;
+        [[nodiscard]] std::uint64_t bytes() const { return mean.of(at, range.count); }
     };
 
     /// All messages of a new batch live.
-    void add(BatchRef batch, Range range, std::uint64_t bytes);
+    void add(const StoredBatch& batch);
     /// The batch that holds `range.first`, with as much of `range` as is in it. The first message must live.
     [[nodiscard]] Place place(Range range) const;
     /// Bytes of live messages.
@@ -40,23 +43,27 @@ public:
     /// What release() took since the last call; a batch may be in it more than once.
     std::vector<Freed> take_freed() { return std::exchange(freed_, {}); }
 
-    /// Calls `visit(Range of the batch, live messages)` for each batch, in order.
+    /// Calls `visit(StoredBatch, live messages)` for each batch, in order.
     template <class Visit>
     void each(Visit visit) const {
-        for (const auto& [first, batch] : batches_) visit(Range{first, batch.count}, batch.live);
+        for (const auto& [first, batch] : batches_) visit(stored(first, batch), batch.live);
     }
 
 private:
+    /// There may be millions of them: 32 bytes.
     struct Batch {
         BatchRef ref;
-        std::uint64_t bytes;
+        std::uint32_t bytes;
         std::uint32_t count;
         std::uint32_t live;
+        std::uint32_t index;        // of the first message in what `ref` names
+        std::uint32_t put_seconds;  // wall clock
     };
-    using Batches = std::map<Offset, Batch>;
+    using Batches = absl::btree_map<Offset, Batch>;
     template <class Map>
     [[nodiscard]] static auto holding(Map& batches, Offset offset);
     [[nodiscard]] static Place place_in(Batches::const_iterator batch, Range range);
+    [[nodiscard]] static StoredBatch stored(Offset first, const Batch& batch);
 
     Batches batches_;
     std::uint64_t bytes_ = 0;

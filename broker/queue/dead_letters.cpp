@@ -34,7 +34,7 @@ std::vector<ReturnedRange> Queue::redrive(Range range, std::uint64_t messages_ma
         // With a bound in bytes in parts of one batch, whose messages weigh the same.
         const BatchIndex::Place place = state.ledger.place(dead.range);
         const std::uint64_t left = state.options.max_bytes == 0 ? dead.range.count : place.range.count;
-        dead.range.count = state.fitting(place.mean, place.index, left, state.ledger.live(), state.ledger.bytes());
+        dead.range.count = state.fitting(place.mean, place.at, left, state.ledger.live(), state.ledger.bytes());
         if (dead.range.count > 0) state.give_back(dead, {dead.standing.tries.deliveries, 0}, returned);
         return dead.range.count;
     });

@@ -106,13 +106,13 @@ std::uint64_t Queue::State::serve(ConsumerId consumer, std::uint64_t want, Insta
         const BatchIndex::Place place = ledger.place(ready->range);
         // Up to the message that uses the bytes up: a byte limit smaller than a message must not stop the consumer for
         // ever.
-        const std::uint64_t fit = place.mean.reaching(place.index, credit.bytes_max - credit.bytes);
+        const std::uint64_t fit = place.mean.reaching(place.at, credit.bytes_max - credit.bytes);
         const std::uint64_t count = std::min(
             {want - given, place.range.count, allowed - place.range.first, credit.messages_max - credit.messages, fit});
         const Range range{place.range.first, count};
         const Tries tries{ready->standing.tries.deliveries + 1, ready->standing.tries.attempts};
         ledger.move({range, ready->standing}, Standing::leased(consumer, tries, lease_end(now)));
-        const std::uint64_t bytes = place.mean.of(place.index, count);
+        const std::uint64_t bytes = place.mean.of(place.at, count);
         consumers.gave(consumer, count, bytes);
         if (tries.deliveries > 1) counters.redelivered += count;
         delivered_mark = std::max(delivered_mark, range.end());

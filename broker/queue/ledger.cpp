@@ -15,54 +15,55 @@ Standing standing(Where, const Lease& lease) {
 Standing standing(Where, const DeadLetter& dead) { return Standing::dead(dead.tries, dead.note); }
 Standing standing(Where where, const Delay& delay) { return {where, delay.tries, {}, delay.due}; }
 
-/// The run of `map` at `at`, cut to [at, end); if there is none, `end` becomes the start of the next one.
-template <class Map>
-std::optional<Segment> run_at(const Map& map, Where where, Offset at, Offset& end) {
-    const auto entry = map.at_or_after(at);
-    if (!entry) return std::nullopt;
-    if (entry->range.first > at) {
-        end = std::min(end, entry->range.first);
-        return std::nullopt;
-    }
-    return Segment{Range{at, std::min(entry->range.end(), end) - at}, standing(where, entry->value)};
-}
-
-template <class Map>
-std::optional<Segment> first_of(const Map& map, Where where) {
-    const auto entry = map.front();
-    if (!entry) return std::nullopt;
-    return Segment{entry->range, standing(where, entry->value)};
-}
-
-template <class Map>
-std::optional<Segment> from_of(const Map& map, Where where, Offset at) {
-    const auto entry = map.at_or_after(at);
-    if (!entry) return std::nullopt;
-    const Offset first = std::max(at, entry->range.first);
-    return Segment{Range{first, entry->range.end() - first}, standing(where, entry->value)};
-}
-
-template <class Map>
-std::optional<Segment> run_from(const Map& map, Where where, std::optional<Offset> first) {
-    if (!first) return std::nullopt;
-    const auto entry = map.at_or_after(*first);
-    TELPHER_CHECK(entry && entry->range.first == *first);
-    return Segment{entry->range, standing(where, entry->value)};
-}
-
 bool in_hands(Where where) { return where == Where::kLeased || where == Where::kHeld; }
 
 }  // namespace
 
-Offset Ledger::floor() const {
-    Offset floor = next_offset_;
-    if (const auto run = ready_.front()) floor = std::min(floor, run->range.first);
-    if (const auto run = leased_.front()) floor = std::min(floor, run->range.first);
-    if (const auto run = delayed_.front()) floor = std::min(floor, run->range.first);
-    if (const auto run = held_.front()) floor = std::min(floor, run->range.first);
-    if (const auto run = dead_.front()) floor = std::min(floor, run->range.first);
-    return floor;
+template <class Entry>
+Range Ledger::first_of(const Entry& run, Offset from, Offset end) const {
+    const Offset limit = std::min(run.range.end(), end);
+    return {from, (run.whole() ? limit : present_.end_of_run(from, limit)) - from};
 }
+
+/// The run of `map` at `at`, cut to [at, end) and to what is present; if there is none, `end` becomes the start of the
+/// next one.
+template <class Map>
+std::optional<Segment> Ledger::run_at(const Map& map, Where where, Offset at, Offset& end) const {
+    const auto run = map.at_or_after(at);
+    if (!run) return std::nullopt;
+    if (run->range.first > at) {
+        end = std::min(end, run->range.first);
+        return std::nullopt;
+    }
+    return Segment{first_of(*run, at, end), standing(where, run->value)};
+}
+
+template <class Map>
+std::optional<Segment> Ledger::front_of(const Map& map, Where where) const {
+    const auto run = map.front();
+    if (!run) return std::nullopt;
+    return Segment{first_of(*run, run->range.first, run->range.end()), standing(where, run->value)};
+}
+
+template <class Map>
+std::optional<Segment> Ledger::from_of(const Map& map, Where where, Offset at) const {
+    for (auto run = map.at_or_after(at); run; run = map.at_or_after(run->range.end())) {
+        const Offset first = present_.next(std::max(at, run->range.first));
+        if (first >= run->range.end()) continue;  // the rest of it is gone
+        return Segment{first_of(*run, first, run->range.end()), standing(where, run->value)};
+    }
+    return std::nullopt;
+}
+
+template <class Map>
+std::optional<Segment> Ledger::run_from(const Map& map, Where where, std::optional<Offset> first) const {
+    if (!first) return std::nullopt;
+    const auto run = map.at_or_after(*first);
+    TELPHER_CHECK(run && run->range.first == *first);
+    return Segment{first_of(*run, *first, run->range.end()), standing(where, run->value)};
+}
+
+Offset Ledger::floor() const { return std::min(present_.next(Offset()), next_offset_); }
 
 std::uint64_t Ledger::leases_of(ConsumerId consumer) const {
     const auto found = leases_of_.find(consumer);
@@ -75,15 +76,17 @@ Range Ledger::admit(std::uint64_t count, std::uint64_t bytes) {
     pending_ = {next_offset_, count};
     pending_bytes_ = bytes;
     next_offset_ += count;
+    present_.add(pending_);
     ready_.insert(pending_, Tries{});
     return pending_;
 }
 
-void Ledger::stored(BatchRef batch, Range range, std::uint64_t bytes) {
+void Ledger::stored(const StoredBatch& batch) {
+    const Range& range = batch.range;
     TELPHER_CHECK(range.first == pending_.first && range.count > 0 && range.count <= pending_.count);
-    batches_.add(batch, range, bytes);
+    batches_.add(batch);
     pending_ = {range.end(), pending_.count - range.count};
-    pending_bytes_ = pending() ? pending_bytes_ - std::min(bytes, pending_bytes_) : 0;
+    pending_bytes_ = pending() ? pending_bytes_ - std::min(batch.bytes, pending_bytes_) : 0;
 }
 
 void Ledger::make_visible(Offset end) {
@@ -98,10 +101,11 @@ void Ledger::restore_next(Offset next) {
     next_offset_ = next;
 }
 
-void Ledger::restore_batch(BatchRef batch, Range range, std::uint64_t bytes) {
-    ready_.insert(range, Tries{});
-    batches_.add(batch, range, bytes);
-    next_offset_ = std::max(next_offset_, range.end());
+void Ledger::restore_batch(const StoredBatch& batch) {
+    present_.add(batch.range);
+    ready_.insert(batch.range, Tries{});
+    batches_.add(batch);
+    next_offset_ = std::max(next_offset_, batch.range.end());
 }
 
 void Ledger::move(const Segment& from, const Standing& to) {
@@ -124,8 +128,35 @@ void Ledger::move(const Segment& from, const Standing& to) {
     } else if (!queue::in_hands(was) && queue::in_hands(to.where)) {
         leased_bytes_ += bytes;
     }
+    if (gone) return drop(from);
     take(from);
-    if (!gone) put(from.range, to);
+    put(from.range, to);
+}
+
+void Ledger::take_lease(ConsumerId consumer, std::uint64_t messages) {
+    const auto holder = leases_of_.find(consumer);
+    TELPHER_CHECK(holder != leases_of_.end() && holder->second >= messages);
+    holder->second -= messages;
+    if (holder->second == 0) leases_of_.erase(holder);
+}
+
+void Ledger::drop(const Segment& from) {
+    present_.remove(from.range);
+    switch (from.standing.where) {
+        case Where::kGone:
+            TELPHER_CHECK(false);
+        case Where::kReady:
+            return ready_.drop(from.range);
+        case Where::kDelayed:
+            return delayed_.drop(from.range);
+        case Where::kHeld:
+            return held_.drop(from.range);
+        case Where::kDead:
+            return dead_.drop(from.range);
+        case Where::kLeased:
+            leased_.drop(from.range);
+            return take_lease(from.standing.consumer, from.range.count);
+    }
 }
 
 void Ledger::take(const Segment& from) {
@@ -144,14 +175,9 @@ void Ledger::take(const Segment& from) {
         case Where::kDead:
             dead_.take(from.range);
             return;
-        case Where::kLeased: {
-            const Lease lease = leased_.take(from.range);
-            const auto holder = leases_of_.find(lease.consumer);
-            TELPHER_CHECK(holder != leases_of_.end() && holder->second >= from.range.count);
-            holder->second -= from.range.count;
-            if (holder->second == 0) leases_of_.erase(holder);
-            return;
-        }
+        case Where::kLeased:
+            leased_.take(from.range);
+            return take_lease(from.standing.consumer, from.range.count);
     }
 }
 
@@ -180,16 +206,19 @@ void Ledger::put(Range range, const Standing& to) {
 
 Segment Ledger::segment(Offset at, Offset end) const {
     TELPHER_CHECK(at < end && end <= next_offset_);
+    const Offset present = present_.next(at);
+    if (present > at) return {Range{at, std::min(present, end) - at}, Standing::gone()};
     if (const auto run = run_at(leased_, Where::kLeased, at, end)) return *run;
     if (const auto run = run_at(ready_, Where::kReady, at, end)) return *run;
     if (const auto run = run_at(delayed_, Where::kDelayed, at, end)) return *run;
     if (const auto run = run_at(held_, Where::kHeld, at, end)) return *run;
-    if (const auto run = run_at(dead_, Where::kDead, at, end)) return *run;
-    return {Range{at, end - at}, Standing::gone()};
+    const auto run = run_at(dead_, Where::kDead, at, end);
+    TELPHER_CHECK(run);  // present, so somewhere
+    return *run;
 }
 
-std::optional<Segment> Ledger::first_ready() const { return first_of(ready_, Where::kReady); }
-std::optional<Segment> Ledger::first_delayed() const { return first_of(delayed_, Where::kDelayed); }
+std::optional<Segment> Ledger::first_ready() const { return front_of(ready_, Where::kReady); }
+std::optional<Segment> Ledger::first_delayed() const { return front_of(delayed_, Where::kDelayed); }
 
 std::optional<Segment> Ledger::lease_ended(Instant now) const {
     return run_from(leased_, Where::kLeased, leased_.watch().deadlines().due_by(now));
@@ -205,7 +234,12 @@ std::optional<Segment> Ledger::hold_ended(Instant now) const {
 
 std::vector<Segment> Ledger::leases(ConsumerId consumer) const {
     std::vector<Segment> leases;
-    for (const Offset first : leased_.watch().of(consumer)) leases.push_back(*run_from(leased_, Where::kLeased, first));
+    for (const Offset first : leased_.watch().of(consumer)) {
+        const auto run = leased_.at_or_after(first);
+        for (Offset at = first; at < run->range.end(); at = present_.next(leases.back().range.end())) {
+            leases.push_back({first_of(*run, at, run->range.end()), standing(Where::kLeased, run->value)});
+        }
+    }
     return leases;
 }
 
@@ -261,9 +295,9 @@ void Ledger::check_all() const {
     TELPHER_CHECK(leased_bytes_seen == leased_bytes_);
     TELPHER_CHECK(leased_seen == leased());
     TELPHER_CHECK(bytes_seen == bytes());
-    batches_.each([&](Range range, std::uint64_t live_in_batch) {
+    batches_.each([&](const StoredBatch& batch, std::uint64_t live_in_batch) {
         TELPHER_CHECK(live_in_batch > 0);
-        visit(range, [&](const Segment& segment) {
+        visit(batch.range, [&](const Segment& segment) {
             if (segment.standing.where != Where::kGone) live_in_batch -= segment.range.count;
         });
         TELPHER_CHECK(live_in_batch == 0);
@@ -276,6 +310,7 @@ void Ledger::check_all() const {
         held_by_consumers += count;
     }
     TELPHER_CHECK(held_by_consumers == leased());
+    TELPHER_CHECK(present_.count({Offset(), next_offset_.value()}) == live() + dead());
 }
 
 }  // namespace telpher::queue

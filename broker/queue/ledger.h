@@ -2,8 +2,7 @@
 // knows no policy: others decide what moves where. Owned by one Queue.
 //
 // Invariants (check_all proves them all, every call the cheap ones):
-//  1. Every offset below next_offset is in exactly one of ready, leased, delayed, held, dead, or gone (in none of
-//  them).
+//  1. Every offset below next_offset is in exactly one of ready, leased, delayed, held, dead, or gone (not present).
 //  2. Only offsets below the visible end are leased or held.
 //  3. bytes() is the sum over all that is live; leased_bytes() that over leased and held.
 //  4. A message that is gone never comes back.
@@ -17,6 +16,7 @@
 #include "broker/queue/batch_index.h"
 #include "broker/queue/due_index.h"
 #include "broker/queue/interval_map.h"
+#include "broker/queue/offset_set.h"
 #include "broker/queue/queue.h"
 
 namespace telpher::queue {
@@ -73,12 +73,12 @@ public:
     /// The next `count` offsets are ready; the batches they lie in are told with stored(), in order, before anything
     /// else is done with them.
     Range admit(std::uint64_t count, std::uint64_t bytes);
-    void stored(BatchRef batch, Range range, std::uint64_t bytes);
+    void stored(const StoredBatch& batch);
     [[nodiscard]] bool pending() const { return pending_.count > 0; }
     void make_visible(Offset end);
     /// Replay: offsets from `next` on; what is below is gone.
     void restore_next(Offset next);
-    void restore_batch(BatchRef batch, Range range, std::uint64_t bytes);
+    void restore_batch(const StoredBatch& batch);
 
     // --- moving ---
     /// All of `from` (as read from this ledger, or a part of it) gets another standing.
@@ -101,6 +101,7 @@ public:
     /// The first run of that place (not kGone) at or after `at`.
     [[nodiscard]] std::optional<Segment> next_in(Where where, Offset at) const;
     [[nodiscard]] bool in_hands(Offset offset) const;  ///< Leased or held.
+    [[nodiscard]] bool present(Offset offset) const { return present_.contains(offset); }
     [[nodiscard]] BatchIndex::Place place(Range range) const { return batches_.place(range); }
     std::vector<Freed> take_freed() { return batches_.take_freed(); }
 
@@ -111,13 +112,31 @@ private:
     void take(const Segment& from);
     void put(Range range, const Standing& to);
 
+    template <class Value, class Watch = NoWatch>
+    using Runs = IntervalMap<Value, Watch, OffsetSet>;
+
+    /// The first messages of a run that lie next to each other.
+    template <class Entry>
+    [[nodiscard]] Range first_of(const Entry& run, Offset from, Offset end) const;
+    template <class Map>
+    [[nodiscard]] std::optional<Segment> run_at(const Map& map, Where where, Offset at, Offset& end) const;
+    template <class Map>
+    [[nodiscard]] std::optional<Segment> front_of(const Map& map, Where where) const;
+    template <class Map>
+    [[nodiscard]] std::optional<Segment> from_of(const Map& map, Where where, Offset at) const;
+    template <class Map>
+    [[nodiscard]] std::optional<Segment> run_from(const Map& map, Where where, std::optional<Offset> first) const;
+    void drop(const Segment& from);
+    void take_lease(ConsumerId consumer, std::uint64_t messages);
+
     Offset next_offset_;
     Offset visible_end_;
-    IntervalMap<Tries> ready_;  // lowest offset first: the one place that says what is delivered first
-    IntervalMap<Lease, LeaseIndex> leased_;
-    IntervalMap<Delay, DueIndex> delayed_;
-    IntervalMap<Delay, DueIndex> held_;
-    IntervalMap<DeadLetter> dead_;
+    OffsetSet present_;            // all that is not gone
+    Runs<Tries> ready_{present_};  // lowest offset first: the one place that says what is delivered first
+    Runs<Lease, LeaseIndex> leased_{present_};
+    Runs<Delay, DueIndex> delayed_{present_};
+    Runs<Delay, DueIndex> held_{present_};
+    Runs<DeadLetter> dead_{present_};
     BatchIndex batches_;
     std::unordered_map<ConsumerId, std::uint64_t> leases_of_;  // messages; only consumers that hold some
     std::uint64_t leased_bytes_ = 0;

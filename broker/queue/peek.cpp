@@ -11,13 +11,13 @@ namespace {
 
 using Seen = Queue::Peeked::State;
 
-struct Place {
+struct Shown {
     Where where;
     Seen state;
 };
-constexpr std::array kPlaces{Place{Where::kReady, Seen::kReady}, Place{Where::kLeased, Seen::kLeased},
-                             Place{Where::kHeld, Seen::kLeased}, Place{Where::kDelayed, Seen::kDelayed},
-                             Place{Where::kDead, Seen::kDead}};
+constexpr std::array kPlaces{Shown{Where::kReady, Seen::kReady}, Shown{Where::kLeased, Seen::kLeased},
+                             Shown{Where::kHeld, Seen::kLeased}, Shown{Where::kDelayed, Seen::kDelayed},
+                             Shown{Where::kDead, Seen::kDead}};
 
 bool wanted(Seen asked, Seen state) { return asked == Seen::kLive ? state != Seen::kDead : asked == state; }
 
@@ -30,7 +30,7 @@ std::vector<Queue::Peeked> Queue::peek(Offset from, std::uint64_t messages_max, 
     while (messages_max > 0) {
         std::optional<Segment> next;
         Seen is = Seen::kLive;
-        for (const Place& place : kPlaces) {
+        for (const Shown& place : kPlaces) {
             if (!wanted(state, place.state)) continue;
             const auto run = ledger.next_in(place.where, from);
             if (!run || (next && next->range.first <= run->range.first)) continue;

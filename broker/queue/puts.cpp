@@ -115,7 +115,7 @@ std::vector<Range> Queue::State::make_room(std::uint64_t count, std::uint64_t by
         if (!oldest) oldest = ledger.first_delayed();
         if (!oldest) break;  // one message larger than the bound, into the empty queue
         const BatchIndex::Place place = ledger.place(oldest->range);
-        const std::uint64_t need = std::max(messages_over, place.mean.reaching(place.index, bytes_over));
+        const std::uint64_t need = std::max(messages_over, place.mean.reaching(place.at, bytes_over));
         const Segment drop{{place.range.first, std::min(need, place.range.count)}, oldest->standing};
         ledger.move(drop, Standing::gone());
         counters.dropped += drop.range.count;
@@ -124,7 +124,7 @@ std::vector<Range> Queue::State::make_room(std::uint64_t count, std::uint64_t by
     return in_order(std::move(dropped));
 }
 
-void Queue::stored(BatchRef batch, Range range, std::uint64_t bytes) { state_->ledger.stored(batch, range, bytes); }
+void Queue::stored(const StoredBatch& batch) { state_->ledger.stored(batch); }
 
 void Queue::move_to_end(TicketId ticket, TicketId renamed) { state_->line.move_to_end(ticket, renamed); }
 

@@ -94,9 +94,14 @@ std::uint64_t Queue::delayed() const { return state_->ledger.delayed(); }
 std::uint64_t Queue::bytes() const { return state_->ledger.bytes(); }
 std::uint64_t Queue::dead() const { return state_->ledger.dead(); }
 std::uint64_t Queue::credit(std::uint64_t enough) const { return state_->consumers.credit_left(enough); }
-std::optional<BatchRef> Queue::oldest_ready() const {
+std::optional<Queue::Place> Queue::place(Offset offset) const {
+    if (!state_->ledger.present(offset)) return std::nullopt;
+    const BatchIndex::Place place = state_->ledger.place({offset, 1});
+    return Place{place.batch, place.index, place.put};
+}
+std::optional<Queue::Place> Queue::oldest_ready() const {
     const auto first = state_->ledger.first_ready();
-    return first ? std::optional(state_->ledger.place(first->range).batch) : std::nullopt;
+    return first ? place(first->range.first) : std::nullopt;
 }
 Offset Queue::floor() const { return state_->ledger.floor(); }
 Offset Queue::delivered_mark() const { return state_->delivered_mark; }

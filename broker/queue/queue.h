@@ -61,6 +61,15 @@ struct Range {
     bool operator==(const Range&) const = default;
 };
 
+/// Where messages are stored.
+struct StoredBatch {
+    BatchRef ref;
+    Range range;
+    std::uint64_t bytes = 0;  ///< Of their records; below 2^32.
+    std::uint32_t index = 0;  ///< Of the first one in what `ref` names.
+    WallTime put = {};        ///< By its producer's clock; remembered in whole seconds.
+};
+
 /// How often a message was handed out and how often its handling failed.
 struct Tries {
     std::uint32_t deliveries = 0;
@@ -147,6 +156,7 @@ struct Settled {
 struct Freed {
     BatchRef batch;
     std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
     bool empty = false;  ///< Nothing of the batch is live any more.
 };
 
@@ -176,7 +186,7 @@ public:
     /// as one batch or several and tells their numbers with stored() before the next call.
     std::optional<Admission> admit_next();
     /// The batch that holds the messages just admitted, or the next part of them.
-    void stored(BatchRef batch, Range range, std::uint64_t bytes);
+    void stored(const StoredBatch& batch);
     /// The ticket at the front of those admit_next() would serve, to reserve space for it; nullopt = no admission now.
     [[nodiscard]] std::optional<TicketId> next_admission() const;
     /// Takes a ticket out of line. Returns the messages of it that were still waiting (0 = not in line).
@@ -291,8 +301,15 @@ public:
     [[nodiscard]] std::uint64_t bytes() const;
     /// What all consumers may still be given; counts no further than `enough`.
     [[nodiscard]] std::uint64_t credit(std::uint64_t enough) const;
-    /// The batch of the oldest ready message, if one is ready.
-    [[nodiscard]] std::optional<BatchRef> oldest_ready() const;
+    /// Where a message is stored; nothing if it is not there (any more).
+    struct Place {
+        BatchRef batch;
+        std::uint32_t index = 0;  ///< In the batch.
+        WallTime put;             ///< When the batch was put, in whole seconds.
+    };
+    [[nodiscard]] std::optional<Place> place(Offset offset) const;
+    /// Where the oldest ready message is stored, if one is ready.
+    [[nodiscard]] std::optional<Place> oldest_ready() const;
     [[nodiscard]] Offset floor() const;           ///< Every offset below is settled.
     [[nodiscard]] Offset delivered_mark() const;  ///< Above every offset ever granted.
     [[nodiscard]] const Counters& counters() const;
@@ -321,8 +338,8 @@ public:
     // --- replay, in the order of the log, before any of the above ---
     /// Where a snapshot begins: what is below `next_offset` and not told with restore_batch() is settled.
     void restore(std::uint64_t next_offset, bool sealed, bool paused, const Counters& counters);
-    void restore_batch(BatchRef batch, Range range, std::uint64_t bytes);  ///< Ready; counts as put.
-    void restore_done(Range range, bool dropped);                          ///< Offsets not here are counted only.
+    void restore_batch(const StoredBatch& batch);  ///< Ready; counts as put.
+    void restore_done(Range range, bool dropped);  ///< Offsets not here are counted only.
     /// due <= 0: ready; else delayed. What is settled stays so; what is dead was redriven.
     void restore_returned(Range range, Tries tries, Instant due);
     void restore_died(Range range, Tries tries, const DeathNote& note);  ///< What is settled stays so.

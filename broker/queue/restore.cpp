@@ -14,9 +14,9 @@ void Queue::restore(std::uint64_t next_offset, bool sealed, bool paused, const C
     state.counters = counters;
 }
 
-void Queue::restore_batch(BatchRef batch, Range range, std::uint64_t bytes) {
-    state_->ledger.restore_batch(batch, range, bytes);
-    state_->counters.put += range.count;
+void Queue::restore_batch(const StoredBatch& batch) {
+    state_->ledger.restore_batch(batch);
+    state_->counters.put += batch.range.count;
     state_->raise_high_water();
 }
 

@@ -27,7 +27,7 @@ public:
     void offer(std::uint32_t count) { queue_.offer({TicketId(++tickets_), count, count * 100ULL, {}}); }
     void admit() {
         while (const auto admission = queue_.admit_next()) {
-            queue_.stored(BatchRef(++batches_), {admission->first, admission->count}, admission->count * 100ULL);
+            queue_.stored({BatchRef(++batches_), {admission->first, admission->count}, admission->count * 100ULL});
         }
         queue_.make_visible(queue_.next_offset());
     }

@@ -9,8 +9,8 @@ namespace {
 class InlineLoader final : public broker::BodyLoader {
 public:
     explicit InlineLoader(log::Reader& reader) : reader_(reader) {}
-    void request(broker::BatchRef batch, const log::Position& position) override {
-        loaded_.push_back({batch, reader_.read(position)});
+    void request(broker::BatchRef batch) override {
+        loaded_.push_back({batch, reader_.read(*broker::position_of(batch))});
     }
     std::optional<Loaded> next_loaded() override {
         if (loaded_.empty()) return std::nullopt;

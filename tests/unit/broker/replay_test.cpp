@@ -1,6 +1,8 @@
 // What a start makes of the log: segments that rolled, snapshots, reclaimed space, counters, producers; clean and not.
 #include <gtest/gtest.h>
 
+#include "broker/log/record.h"
+#include "broker/log/segment.h"
 #include "tests/sim/sim_peer.h"
 
 namespace telpher::sim {
@@ -229,6 +231,26 @@ TEST_F(ReplayTest, AForgottenProducerStaysUnknownThroughARestart) {
     peer.put(handle, forgotten, 1, 1, 1000);
     EXPECT_EQ(runs_of(peer.await<v1::Confirm>(v1::OP_CONFIRM).refused()).front().value,
               static_cast<std::uint64_t>(Code::kUnknownProducer));
+}
+
+TEST_F(ReplayTest, AWholeRecordInThePlaceOfAnotherIsNotServed) {
+    put(0, 300);
+    broker.kill();
+    // The second message's record, checksums and all, over the first one's: both are as large.
+    const std::string path = log::join_path(small_log().dir, log::file_name(SegmentId(1), log::kSegmentSuffix));
+    const auto bytes = broker.files().contents(path);
+    std::vector<std::size_t> records;
+    for (std::size_t at = log::kSegmentHeaderBytes; records.size() < 2; at += log::kRecordAlign) {
+        const auto header = log::decode_record_header(Bytes(bytes).subspan(at));
+        if (header && header->kind == log::Kind::kBatch) records.push_back(at);
+    }
+    start_again();  // all of it is read and found in order
+    const std::size_t record_bytes = records[1] - records[0];
+    broker.files().overwrite(path, records[0], Bytes(bytes).subspan(records[1], record_bytes));
+    peer.attach(handle, 1);
+    EXPECT_FALSE(peer.look(v1::OP_DELIVER));
+    ASSERT_TRUE(broker.shard().failed());
+    EXPECT_EQ(broker.shard().failed()->code(), Code::kCorrupt);
 }
 
 }  // namespace

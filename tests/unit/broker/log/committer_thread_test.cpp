@@ -104,7 +104,7 @@ TEST_F(CommitterThreadTest, ReadersReadWhileTheLogGoesOn) {
     must_open();
     start();
     std::vector<Position> positions;
-    for (int i = 0; i < 200; ++i) positions.push_back(append(batch("body " + std::to_string(i))).body);
+    for (int i = 0; i < 200; ++i) positions.push_back(append(batch("body " + std::to_string(i))).position);
     await([&] { return log_->flush(); });
     await([&] { return log_->committed_lsn() == log_->last_lsn(); });
     std::atomic<int> wrong{0};
@@ -114,7 +114,7 @@ TEST_F(CommitterThreadTest, ReadersReadWhileTheLogGoesOn) {
             for (std::size_t i = 0; i < positions.size(); ++i) {
                 const std::size_t at = (i * 7 + static_cast<std::size_t>(r)) % positions.size();
                 const auto read = log_->reader().read(positions[at]);
-                if (!read || as_text(read->bytes()) != "body " + std::to_string(at)) wrong.fetch_add(1);
+                if (!read || as_text(read->body.bytes()) != "body " + std::to_string(at)) wrong.fetch_add(1);
             }
         });
     }

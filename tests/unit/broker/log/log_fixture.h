@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/log/log.h"
+#include "broker/log/record.h"
 #include "broker/log/segment.h"
 #include "tests/support/faulty_file_system.h"
 
@@ -60,6 +61,10 @@ protected:
     static Record batch(std::string body, std::string meta = "meta") {
         return {Kind::kBatch, QueueId(7), std::move(meta), Slice::own(std::move(body))};
     }
+    /// Where the body of a batch() with the usual meta begins.
+    static std::uint64_t body_at(const Appended& batch) {
+        return batch.position.at + kRecordHeaderBytes + std::string_view("meta").size();
+    }
 
     /// Appends, in a new segment if this one is full.
     Appended append(Record record) {
@@ -79,7 +84,7 @@ protected:
     }
     /// Appends batches until the segment `number` is begun and committed.
     void fill_to(SegmentId number) {
-        while (commit(batch(std::string(1000, 'f'))).body.segment < number) {
+        while (commit(batch(std::string(1000, 'f'))).position.segment < number) {
         }
     }
     void crash() {

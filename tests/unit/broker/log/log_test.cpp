@@ -160,24 +160,24 @@ TEST_F(LogTest, ReaderReadsBodiesByPosition) {
     const Appended first = commit(batch("first"));
     fill_to(SegmentId(3));
     const Appended last = commit(batch("last"));
-    auto read = log_->reader().read(first.body);
+    auto read = log_->reader().read(first.position);
     ASSERT_TRUE(read) << read.error().message();
-    EXPECT_EQ(as_text(read->bytes()), "first");
-    read = log_->reader().read(last.body);
+    EXPECT_EQ(as_text(read->body.bytes()), "first");
+    read = log_->reader().read(last.position);
     ASSERT_TRUE(read) << read.error().message();
-    EXPECT_EQ(as_text(read->bytes()), "last");
-    EXPECT_FALSE(log_->reader().read({SegmentId(99), 4096, 10}));
+    EXPECT_EQ(as_text(read->body.bytes()), "last");
+    EXPECT_FALSE(log_->reader().read({SegmentId(99), 4096}));
     crash();
     must_open();
     read = log_->reader().read(replayed_[1].position);
     ASSERT_TRUE(read) << read.error().message();
-    EXPECT_EQ(as_text(read->bytes()), "first");
+    EXPECT_EQ(as_text(read->body.bytes()), "first");
 }
 
 TEST_F(LogTest, ReadingBeyondTheEndOfAFileIsCorrupt) {
     must_open();
     commit(batch("body"));
-    const auto read = log_->reader().read({SegmentId(1), kTestSegmentBytes - 4, 10});
+    const auto read = log_->reader().read({SegmentId(1), kTestSegmentBytes - 8});
     ASSERT_FALSE(read);
     EXPECT_EQ(read.error().code(), Code::kCorrupt);
 }

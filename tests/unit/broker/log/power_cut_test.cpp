@@ -89,7 +89,7 @@ private:
         while (!written_.empty() && written_.rbegin()->first > last) written_.erase(std::prev(written_.end()));
         check_live(live, last);
         live_ = live;
-        for (const auto& [lsn, segment] : live_) log_->add_live(segment, 1);
+        for (const auto& [lsn, segment] : live_) log_->add_live(segment, {1, 1});
     }
 
     Result<void> replay(const RecordView& view, std::map<Lsn, SegmentId>& live) {
@@ -125,8 +125,8 @@ private:
         const Appended at = log_->append({kind, QueueId(1), meta, Slice::own(body)});
         written_[at.lsn] = {kind, std::move(meta), std::move(body)};
         if (kind == Kind::kBatch) {
-            live_[at.lsn] = at.body.segment;
-            log_->add_live(at.body.segment, 1);
+            live_[at.lsn] = at.position.segment;
+            log_->add_live(at.position.segment, {1, 1});
         }
         return at.lsn;
     }
@@ -155,7 +155,7 @@ private:
         const auto [lsn, segment] = *victim;
         live_.erase(victim);
         append(Kind::kSettle, std::to_string(lsn.value()), "");
-        log_->drop_live(segment, 1);
+        log_->drop_live(segment, {1, 1});
     }
 
     /// A device that fails, or a process that dies, in the middle of the commit thread's work.

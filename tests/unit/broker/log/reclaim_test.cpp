@@ -39,13 +39,13 @@ TEST_F(ReclaimTest, TheSegmentAppendedToStays) {
 TEST_F(ReclaimTest, SegmentsGoOldestFirst) {
     must_open();
     fill_to(SegmentId(1));
-    log_->add_live(SegmentId(1), 2);
+    log_->add_live(SegmentId(1), {2, 20});
     fill_to(SegmentId(4));
     EXPECT_EQ(log_->reclaim(), 0U)
         << "segments 2 and 3 hold nothing live, but the settles of segment 1's messages may be there";
-    log_->drop_live(SegmentId(1), 1);
+    log_->drop_live(SegmentId(1), {1, 10});
     EXPECT_EQ(log_->reclaim(), 0U);
-    log_->drop_live(SegmentId(1), 1);
+    log_->drop_live(SegmentId(1), {1, 10});
     EXPECT_EQ(log_->reclaim(), 3U);
     commit();
     EXPECT_EQ(files_ending(".seg"), 1U);
@@ -126,9 +126,9 @@ TEST_F(ReclaimTest, OldRecordsOfARecycledFileAreNotRead) {
     // The same sizes as in segment 1, so that its old records lie exactly behind the new ones.
     while (!log_->needs_roll(4, 1000)) commit(batch(std::string(1000, 'f')));
     const Appended last = commit(batch(std::string(1000, 'n')));
-    ASSERT_EQ(last.body.segment, SegmentId(3));
+    ASSERT_EQ(last.position.segment, SegmentId(3));
     const auto bytes = files_.contents(path(3));
-    const auto stale = decode_record_header(Bytes(bytes).subspan(last.body.at + 1000 + 4));
+    const auto stale = decode_record_header(Bytes(bytes).subspan(body_at(last) + 1000 + 4));
     ASSERT_TRUE(stale) << "the test wants a whole stale header there";
     crash();
     must_open();

@@ -177,7 +177,7 @@ TEST_F(ToolsTest, FsckTellsATornTailFromDamage) {
     files_.die_at_nth(Files::Op::kSync, 1);
     log_->committer().do_work();
     log_.reset();
-    files_.overwrite(path(1), torn.body.at, as_bytes("T"));
+    files_.overwrite(path(1), body_at(torn), as_bytes("T"));
     EXPECT_EQ(checked(), FsckResult::kTorn);
     EXPECT_NE(printed_.find("lsn 3: a record does not match its checksum (unconfirmed tail)"), std::string::npos)
         << printed_;
@@ -196,9 +196,9 @@ TEST_F(ToolsTest, FsckFindsEveryDamage) {
     }();
     commit(batch("behind it"));
     crash();
-    files_.overwrite(path(1), all[3].body.at, as_bytes("X"));
-    files_.overwrite(path(1), all[8].body.at - 30, as_bytes("XYZ"));
-    files_.overwrite(path(2), second.body.at, as_bytes("X"));
+    files_.overwrite(path(1), body_at(all[3]), as_bytes("X"));
+    files_.overwrite(path(1), body_at(all[8]) - 30, as_bytes("XYZ"));
+    files_.overwrite(path(2), body_at(second), as_bytes("X"));
     EXPECT_EQ(checked(), FsckResult::kDamaged);
     for (const Lsn lsn : {all[3].lsn, all[8].lsn, second.lsn}) {
         EXPECT_NE(printed_.find(", lsn " + std::to_string(lsn.value()) + ":"), std::string::npos) << printed_;

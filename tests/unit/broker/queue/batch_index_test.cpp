@@ -34,8 +34,8 @@ TEST(MeanBytes, does_not_overflow) {
 
 TEST(BatchIndex, finds_places_and_frees_batches_in_any_order) {
     BatchIndex index;
-    index.add(BatchRef(1), range(0, 10), 100);
-    index.add(BatchRef(2), range(10, 5), 7);
+    index.add({BatchRef(1), range(0, 10), 100});
+    index.add({BatchRef(2), range(10, 5), 7});
     const auto place = index.place(range(8, 6));
     EXPECT_EQ(place.batch, BatchRef(1));
     EXPECT_EQ(place.index, 8U);
@@ -56,10 +56,10 @@ TEST(BatchIndex, finds_places_and_frees_batches_in_any_order) {
 
 TEST(BatchIndex, takes_an_older_batch_later) {
     BatchIndex index;
-    index.add(BatchRef(9), range(100, 10), 10);
-    index.add(BatchRef(3), range(20, 10), 10);
+    index.add({BatchRef(9), range(100, 10), 10});
+    index.add({BatchRef(3), range(20, 10), 10});
     EXPECT_EQ(index.place(range(25, 1)).batch, BatchRef(3));
-    EXPECT_DEATH(index.add(BatchRef(4), range(25, 10), 1), "invariant");
+    EXPECT_DEATH(index.add({BatchRef(4), range(25, 10), 1}), "invariant");
 }
 
 }  // namespace

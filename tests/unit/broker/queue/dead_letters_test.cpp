@@ -135,7 +135,7 @@ TEST_F(DeadLetters, peek_shows_them_only_when_asked_for_and_with_their_note) {
 
 TEST_F(DeadLetters, replayed_they_are_dead_until_a_later_return) {
     Queue replayed(queue().options());
-    replayed.restore_batch(BatchRef(1), range(0, 4), 40);
+    replayed.restore_batch({BatchRef(1), range(0, 4), 40});
     replayed.restore_died(range(0, 3), {1, 1}, note_);
     replayed.restore_returned(range(0, 1), {1, 0}, {});
     replayed.restore_done(range(1, 1), true);

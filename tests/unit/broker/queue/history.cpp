@@ -103,7 +103,7 @@ void History::store(Choices& choices, Range range) {
     std::uint64_t bytes = 0;
     for (std::uint64_t at = range.first.value(); at < range.end().value(); ++at) bytes += reference_.messages[at].bytes;
     if (choices.one_in(4)) bytes = choices.below(bytes + 5);
-    queue_->stored(BatchRef(++batches_), range, bytes);
+    queue_->stored({BatchRef(++batches_), range, bytes});
     reference_.stored(batches_, range, bytes);
     log_.push_back({Record::kBatch, range, batches_, bytes, {}, {}});
     live_[batches_] = range.count;
@@ -310,7 +310,7 @@ void History::look(Choices& choices) {
 void History::replay(Queue& queue, const Record& record) {
     switch (record.kind) {
         case Record::kBatch:
-            return queue.restore_batch(BatchRef(record.batch), record.range, record.bytes);
+            return queue.restore_batch({BatchRef(record.batch), record.range, record.bytes});
         case Record::kDone:
             return queue.restore_done(record.range, false);
         case Record::kDropped:

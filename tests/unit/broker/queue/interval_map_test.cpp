@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 #include <random>
 #include <set>
 
+#include "broker/queue/offset_set.h"
 #include "queue_fixture.h"
+#include "tests/support/seed.h"
 
 namespace telpher::queue {
 namespace {
@@ -91,6 +94,96 @@ TEST(IntervalMap, agrees_with_one_entry_per_offset) {
         }
         ASSERT_EQ(seen, naive);
         ASSERT_EQ(firsts, map.watch().all);
+    }
+}
+
+/// Two maps over the same messages, as the places of a queue: what is in neither is gone.
+struct Places {
+    using Holed = IntervalMap<int, FirstOffsets, OffsetSet>;
+    OffsetSet present;
+    std::array<Holed, 2> maps{Holed(present), Holed(present)};
+    std::map<std::uint64_t, std::pair<std::size_t, int>> naive;  // map and value of each that is present
+
+    void insert(std::size_t map, std::uint64_t first, std::uint64_t count, int value) {
+        present.add(range(first, count));
+        maps[map].insert(range(first, count), value);
+        for (std::uint64_t at = first; at < first + count; ++at) naive.emplace(at, std::pair(map, value));
+    }
+    void drop(std::uint64_t at) {
+        present.remove(range(at, 1));
+        maps[naive.at(at).first].drop(range(at, 1));
+        naive.erase(at);
+    }
+    void move(std::uint64_t at, int value) {
+        const std::size_t from = naive.at(at).first;
+        EXPECT_EQ(maps[from].take(range(at, 1)), naive.at(at).second);
+        maps[1 - from].insert(range(at, 1), value);
+        naive.at(at) = {1 - from, value};
+    }
+    void check() const {
+        for (std::size_t map = 0; map < maps.size(); ++map) {
+            std::map<std::uint64_t, std::pair<std::size_t, int>> seen;
+            std::set<std::pair<int, Offset>> firsts;
+            for (auto run = maps[map].front(); run; run = maps[map].at_or_after(run->range.end())) {
+                firsts.emplace(run->value, run->range.first);
+                ASSERT_TRUE(present.contains(run->range.first));
+                ASSERT_EQ(run->messages, present.count(run->range));
+                for (Offset at = run->range.first; at < run->range.end(); at += 1) {
+                    if (present.contains(at)) seen.emplace(at.value(), std::pair(map, run->value));
+                }
+            }
+            for (const auto& [at, place] : naive) {
+                if (place.first != map) continue;
+                ASSERT_EQ(seen.at(at), place) << at;
+            }
+            ASSERT_EQ(maps[map].size(), seen.size());
+            ASSERT_EQ(firsts, maps[map].watch().all);
+            const auto from = static_cast<std::ptrdiff_t>(seen.size() / 2);
+            if (seen.empty()) continue;
+            const auto middle = std::next(seen.begin(), from);
+            ASSERT_EQ(maps[map].count_from(Offset(middle->first)), seen.size() - static_cast<std::size_t>(from));
+        }
+    }
+};
+
+TEST(IntervalMap, runs_join_over_what_is_gone) {
+    Places places;
+    places.insert(0, 0, 1000, 1);
+    for (std::uint64_t at = 0; at < 1000; at += 2) places.drop(at);
+    EXPECT_EQ(places.maps[0].intervals(), 1U);
+    EXPECT_EQ(places.maps[0].size(), 500U);
+    for (std::uint64_t at = 1; at < 1000; at += 2) places.move(at, 1);
+    EXPECT_EQ(places.maps[1].intervals(), 1U);
+    EXPECT_EQ(places.maps[0].intervals(), 0U);
+    places.check();
+}
+
+TEST(IntervalMap, what_comes_into_a_hole_splits_the_run) {
+    Places places;
+    places.insert(0, 0, 10, 1);
+    for (const std::uint64_t at : {3, 4, 9}) places.drop(at);
+    for (auto& map : places.maps) map.split(Offset(4));
+    places.insert(1, 4, 1, 1);
+    for (auto& map : places.maps) map.split(Offset(9));
+    places.insert(0, 9, 1, 2);
+    EXPECT_EQ(places.maps[0].intervals(), 3U);
+    places.check();
+}
+
+TEST(IntervalMap, with_holes_agrees_with_one_entry_per_offset) {
+    std::mt19937_64 random(test::test_seed());
+    Places places;
+    std::uint64_t end = 0;
+    for (int step = 0; step < 3'000; ++step) {
+        if (places.naive.size() < 40) {
+            const std::uint64_t count = random() % 9 + 1;
+            places.insert(random() % 2, end, count, static_cast<int>(random() % 2));
+            end += count;
+        }
+        const auto any = std::next(places.naive.begin(), static_cast<std::ptrdiff_t>(random() % places.naive.size()));
+        random() % 2 == 0 ? places.drop(any->first) : places.move(any->first, static_cast<int>(random() % 2));
+        places.check();
+        if (HasFatalFailure()) return;
     }
 }
 

@@ -115,9 +115,9 @@ TEST_F(Puts, may_be_stored_as_several_batches) {
     offer(5, 50);
     const auto admission = queue().admit_next();
     ASSERT_TRUE(admission);
-    queue().stored(BatchRef(1), range(0, 2), 30);
+    queue().stored({BatchRef(1), range(0, 2), 30});
     EXPECT_EQ(queue().bytes(), 50U);
-    queue().stored(BatchRef(2), range(2, 3), 21);
+    queue().stored({BatchRef(2), range(2, 3), 21});
     EXPECT_EQ(queue().bytes(), 51U);
     queue().check_all();
     queue().make_visible(Offset(5));

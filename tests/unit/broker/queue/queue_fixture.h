@@ -46,7 +46,7 @@ protected:
         if (!admission) return admission;
         EXPECT_EQ(admission->ticket, *next);
         if (admission->refused == Code::kOk) {
-            queue().stored(BatchRef(++batches_), {admission->first, admission->count}, bytes);
+            queue().stored({BatchRef(++batches_), {admission->first, admission->count}, bytes});
         }
         queue().check_all();
         return admission;

@@ -14,7 +14,7 @@ protected:
         counters.acked = 10;
         counters.high_water = 4;
         queue().restore(10, false, false, counters);
-        queue().restore_batch(BatchRef(1), range(10, 10), 100);
+        queue().restore_batch({BatchRef(1), range(10, 10), 100});
         queue().restore_done(range(11, 1), false);
         queue().restore_returned(range(13, 1), {1, 1}, Instant{});
         queue().restore_returned(range(15, 1), {1, 1}, now_ + seconds(9));
@@ -84,7 +84,7 @@ TEST_F(Restore, a_put_under_a_held_lease_passes_the_seal) {
 
 TEST(RestoreQueue, what_became_due_before_the_stop_is_held_too) {
     Queue queue({});
-    queue.restore_batch(BatchRef(1), range(0, 3), 0);
+    queue.restore_batch({BatchRef(1), range(0, 3), 0});
     queue.restore_returned(range(0, 1), {1, 1}, Instant{50});
     queue.restore_returned(range(1, 1), {1, 1}, Instant{150});
     queue.restore_finish(Offset(3), Instant{1000}, Instant{100});
@@ -126,15 +126,15 @@ TEST(RestoreQueue, a_memory_queue_begins_above_all_earlier_ids) {
     queue.restore_empty(Offset(1ULL << 32));
     EXPECT_EQ(queue.offer({TicketId(1), 2, 0, {}}), Offered::kInLine);
     EXPECT_EQ(queue.admit_next()->first, Offset(1ULL << 32));
-    queue.stored(BatchRef(1), range(1ULL << 32, 2), 0);
+    queue.stored({BatchRef(1), range(1ULL << 32, 2), 0});
     queue.check_all();
 }
 
 TEST(RestoreQueue, an_older_batch_may_come_later_in_the_log) {
     Queue queue({});
     queue.restore(100, false, false, {});
-    queue.restore_batch(BatchRef(1), range(100, 5), 5);
-    queue.restore_batch(BatchRef(2), range(20, 5), 5);
+    queue.restore_batch({BatchRef(1), range(100, 5), 5});
+    queue.restore_batch({BatchRef(2), range(20, 5), 5});
     queue.restore_finish(Offset(0), Instant{5}, Instant{1});
     EXPECT_EQ(queue.ready(), 10U);
     EXPECT_EQ(queue.floor(), Offset(20));
