@@ -215,9 +215,23 @@ Events::Event attend(const Invocation& invocation, Configuration& running, const
     }
 }
 
+/// What the start found that somebody should know of, although it could go on.
+void tell_recovery(const log::Recovery& recovery) {
+    if (recovery.torn_bytes > 0) {
+        log_line(spdlog::level::warn, "log.torn",
+                 fmt::format("{} bytes at the end of the log were never confirmed and are cut: {}", recovery.torn_bytes,
+                             recovery.torn));
+    }
+    for (const std::string& name : recovery.damaged_checkpoints) {
+        log_line(spdlog::level::warn, "checkpoint.damaged",
+                 fmt::format("{} is damaged and not used; the log has all that is in it", name));
+    }
+}
+
 void tell_ready(const DaemonOptions& options, const ShardThread& shard) {
     std::string where;
     for (const std::string& endpoint : shard.endpoints()) where += " " + endpoint;
+    tell_recovery(shard.shard().recovery());
     log_line(spdlog::level::info, "ready",
              fmt::format("ready: {} queues, {} messages, start {} of {}", shard.pulse().queues,
                          shard.shard().recovered_messages(), shard.shard().boot(), options.data_dir));

@@ -272,7 +272,7 @@ bool GetDesk::want_body(const HostedQueue& queue, Offset offset, ConsumerId wait
     TELPHER_CHECK(place.has_value());
     if (core_.store.find(place->batch) != nullptr) return true;
     const auto [asked, fresh] = cold_.try_emplace(place->batch, ColdBody{queue.id, offset, place->index, {}});
-    if (fresh) loader_.request(place->batch);
+    if (fresh) ask_for(place->batch);
     if (waiting != ConsumerId()) asked->second.waiting.push_back(waiting);
     return false;
 }
@@ -348,20 +348,26 @@ void GetDesk::send_grant(HostedQueue& queue, const Subscription& subscription, c
     core_.send(*session, v1::OP_DELIVER, message, bodies);
 }
 
-Result<std::size_t> GetDesk::take_loaded() {
-    std::size_t taken = 0;
-    while (auto loaded = loader_.next_loaded()) {
-        ++taken;
-        auto node = cold_.extract(loaded->batch);
-        TELPHER_CHECK(!node.empty());
-        const ColdBody& cold = node.mapped();
-        if (auto done = take_body(loaded->batch, cold, loaded->record); !done) return fail(done.error());
-        for (const ConsumerId consumer : cold.waiting) {
-            const auto number = by_consumer_.find(consumer);
-            if (number != by_consumer_.end()) send_waiting(subscriptions_.at(number->second));
-        }
+void GetDesk::ask_for(BatchRef batch) {
+    background_.post(Background::Lane::kReads, [this, &reader = core_.log.reader(), batch]() -> Background::Finish {
+        auto record = std::make_shared<Result<log::StoredRecord>>(reader.read(*position_of(batch)));
+        return [this, batch, record = std::move(record)] { take_loaded(batch, *record); };
+    });
+}
+
+void GetDesk::take_loaded(BatchRef batch, const Result<log::StoredRecord>& record) {
+    ++bodies_read_;
+    auto node = cold_.extract(batch);
+    TELPHER_CHECK(!node.empty());
+    const ColdBody& cold = node.mapped();
+    if (auto done = take_body(batch, cold, record); !done) {
+        damage_ = done.error();
+        return;
     }
-    return taken;
+    for (const ConsumerId consumer : cold.waiting) {
+        const auto number = by_consumer_.find(consumer);
+        if (number != by_consumer_.end()) send_waiting(subscriptions_.at(number->second));
+    }
 }
 
 Result<void> GetDesk::take_body(BatchRef batch, const ColdBody& cold, const Result<log::StoredRecord>& record) {

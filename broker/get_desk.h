@@ -9,14 +9,14 @@
 #include <unordered_map>
 #include <vector>
 
-#include "broker/body_loader.h"
+#include "broker/background.h"
 #include "broker/core.h"
 
 namespace telpher::broker {
 
 class GetDesk {
 public:
-    GetDesk(Core& core, BodyLoader& loader) : core_(core), loader_(loader) {}
+    GetDesk(Core& core, Background& background) : core_(core), background_(background) {}
 
     void attach(Session& session, const v1::Attach& request);
     void detach(Session& session, const v1::Detach& request);
@@ -42,8 +42,10 @@ public:
     /// True if the body of that message, which is there, is in memory; else asks for it, unless it is on its way, and
     /// then looks what it can send to `waiting`.
     bool want_body(const HostedQueue& queue, Offset offset, ConsumerId waiting = {});
-    /// Takes what came back; an error means confirmed data is damaged and the shard must stop.
-    Result<std::size_t> take_loaded();
+    /// What was read back and is not what was stored: the shard must stop.
+    [[nodiscard]] const std::optional<Error>& damage() const { return damage_; }
+    /// Bodies that came back, since the start.
+    [[nodiscard]] std::uint64_t bodies_read() const { return bodies_read_; }
 
     [[nodiscard]] Subscription* find(std::uint32_t number);
     /// True if the session has that message of the queue by that delivery, or may claim it.
@@ -58,6 +60,8 @@ private:
         std::uint32_t index;  ///< ... and its number in the batch.
         std::vector<ConsumerId> waiting;
     };
+    void ask_for(BatchRef batch);
+    void take_loaded(BatchRef batch, const Result<log::StoredRecord>& record);
     Result<void> take_body(BatchRef batch, const ColdBody& cold, const Result<log::StoredRecord>& record);
     Subscription* of(const Session& session, std::uint32_t number);
     void send_grant(HostedQueue& queue, const Subscription& subscription, const queue::Grant& grant);
@@ -66,10 +70,12 @@ private:
     void drop(Subscription& subscription);
 
     Core& core_;
-    BodyLoader& loader_;
+    Background& background_;
     std::unordered_map<std::uint32_t, Subscription> subscriptions_;
     std::unordered_map<ConsumerId, std::uint32_t> by_consumer_;
     std::unordered_map<BatchRef, ColdBody> cold_;
+    std::optional<Error> damage_;
+    std::uint64_t bodies_read_ = 0;
     std::uint32_t next_subscription_ = 1;
     ConsumerId next_consumer_{1};
     std::vector<queue::Grant> grants_;  // reused

@@ -56,6 +56,7 @@ void Journal::settled(QueueId queue, std::span<const queue::Range> ranges, log::
     while (!ranges.empty()) {
         const auto part = ranges.first(std::min(ranges.size(), kRangesPerRecord));
         ranges = ranges.subspan(part.size());
+        ranges_ += part.size();
         log::v1::SettleMeta meta;
         meta.set_reason(reason);
         std::uint64_t end = 0;
@@ -95,6 +96,7 @@ void in_records(const Meta& empty, std::span<const Run> runs, const std::functio
 }  // namespace
 
 void Journal::returned(QueueId queue, const Returned& returned, bool nacked) {
+    ranges_ += returned.size();
     std::vector<queue::Delayed> now;
     now.reserve(returned.size());
     for (const auto& [range, tries] : returned) now.push_back({range, tries, {}});
@@ -108,6 +110,7 @@ void Journal::returned(QueueId queue, const Returned& returned, bool nacked) {
 
 void Journal::delayed(QueueId queue, std::span<const queue::Delayed> delayed,
                       const std::function<std::uint64_t(Instant)>& wall_ms) {
+    ranges_ += delayed.size();
     const auto add = [&](log::v1::ReturnMeta& meta, const queue::Delayed& run) {
         meta.add_due_ms(wall_ms(run.due));
         meta.set_nacked(meta.nacked() + run.range.count);
@@ -117,6 +120,7 @@ void Journal::delayed(QueueId queue, std::span<const queue::Delayed> delayed,
 }
 
 void Journal::died(QueueId queue, std::span<const queue::Died> died, const queue::Death& death, bool nacked) {
+    ranges_ += died.size();
     log::v1::DeathMeta empty;
     empty.set_cause(static_cast<std::uint32_t>(death.cause));
     empty.set_wall_ms(static_cast<std::uint64_t>(death.at.ms));

@@ -24,6 +24,9 @@ struct Producer;
 
 class Journal {
 public:
+    /// Replaying the settling or return of a range takes as long as reading about so many bytes of messages.
+    static constexpr std::uint64_t kRangeCost = 512;
+
     Journal(log::Log& log, std::size_t step_meta_bytes) : log_(log), step_meta_bytes_(step_meta_bytes) {}
 
     /// Makes the snapshot records when a segment begins (set once).
@@ -53,6 +56,8 @@ public:
 
     /// The last record appended: what happened so far is safe when this is.
     [[nodiscard]] Lsn last() const { return log_.last_lsn(); }
+    /// What it costs to replay all that was appended since the start, in bytes of messages.
+    [[nodiscard]] std::uint64_t replay_cost() const { return log_.appended_bytes() + ranges_ * kRangeCost; }
     /// Something was appended, or let go of, since the last flush.
     [[nodiscard]] bool dirty() const { return dirty_; }
     /// Lets go of segments nobody needs.
@@ -67,6 +72,7 @@ private:
     const std::size_t step_meta_bytes_;
     std::function<std::vector<log::Record>()> make_snapshot_;
     bool dirty_ = false;
+    std::uint64_t ranges_ = 0;  ///< Settled or returned, since the start.
 };
 
 }  // namespace telpher::broker

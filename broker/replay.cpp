@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/checkpoint.h"
 #include "broker/queue_options.h"
 #include "proto/base/check.h"
 
@@ -34,6 +35,10 @@ std::vector<queue::Range> ranges_of(const Numbers& numbers) {
 
 Result<void> Replay::take(const log::RecordView& record) {
     using log::Kind;
+    if (record.kind == Kind::kCheckpoint) {
+        const auto meta = parse<log::v1::CheckpointMeta>(record);
+        return meta ? checkpoint(*meta) : fail(meta.error());
+    }
     if (record.kind == Kind::kSnapshot) {
         const auto meta = parse<log::v1::SnapshotMeta>(record);
         if (!meta) return fail(meta.error());
@@ -86,6 +91,27 @@ Result<void> Replay::take(const log::RecordView& record) {
         return {};
     }
     return fail(Code::kFormat, "a record of kind " + std::to_string(static_cast<int>(record.kind)));
+}
+
+Result<void> Replay::checkpoint(const log::v1::CheckpointMeta& meta) {
+    if (meta.has_snapshot()) {
+        if (auto done = snapshot(meta.snapshot()); !done) return done;
+    }
+    const auto when = [this](std::uint64_t wall_ms) { return instant_of(wall_ms); };
+    const auto count = [this](const queue::LiveBatch& batch) {
+        const auto position = position_of(batch.batch.ref);
+        if (!position) return;
+        log::Live& live = live_[position->segment];
+        live.messages += batch.messages;
+        live.bytes += batch.bytes;
+        messages_ += batch.messages;
+    };
+    for (const log::v1::LiveState& state : meta.queues()) {
+        HostedQueue* queue = catalog_.find(QueueId(state.queue()));
+        if (queue == nullptr) return fail(Code::kCorrupt, "a checkpoint with a queue that it does not know");
+        if (auto done = restore_live(*queue, state, when, count); !done) return done;
+    }
+    return {};
 }
 
 Result<void> Replay::snapshot(const log::v1::SnapshotMeta& meta) {

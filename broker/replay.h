@@ -1,9 +1,9 @@
 // Brings the shard's state back from the log, record by record, as Log::open() reads it. Used by one thread, before the
 // shard runs; then finish() hands the state over and is not used again.
 //
-// The first snapshot is the start; of later ones only refusals are new, since every change since is replayed. A message
-// is live if a batch record holds it and no settle record does. What was delivered but not settled is held for its old
-// consumer for a while (DESIGN: restart).
+// The first snapshot, or a checkpoint, is the start; of later snapshots only refusals are new, since every change since
+// is replayed. A message is live if a checkpoint or a batch record holds it and no later settle record does. What was
+// delivered but not settled is held for its old consumer for a while (DESIGN: restart).
 #pragma once
 
 #include <map>
@@ -31,6 +31,7 @@ public:
     [[nodiscard]] std::uint64_t messages() const { return messages_; }
 
 private:
+    Result<void> checkpoint(const log::v1::CheckpointMeta& meta);
     Result<void> snapshot(const log::v1::SnapshotMeta& meta);
     void later_snapshot(const log::v1::SnapshotMeta& meta);
     Result<void> snapshot_queue(const log::v1::QueueState& state);

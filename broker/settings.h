@@ -25,6 +25,9 @@ struct ShardSettings {
     /// Kept free in a segment for what one step logs beside its body: a step may return every lease of a session, in
     /// the worst case one range a message. Only tests with small segments make it smaller.
     std::size_t step_meta_bytes = 3 * limits::kMiB;
+    /// What a start may have to read behind the last checkpoint, about; a range of settled messages counts as
+    /// Journal::kRangeCost bytes. More if the checkpoints themselves are large.
+    std::uint64_t checkpoint_bytes = 128 * limits::kMiB;
     /// Less room than this (free, or in spare segments), or than two segments: puts get DISK_FULL.
     std::uint64_t disk_reserve_bytes = 256 * limits::kMiB;
     queue::Options queue_defaults{};  ///< What a new queue gets where its maker says nothing.

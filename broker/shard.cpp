@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "broker/checkpoint.h"
 #include "broker/replay.h"
 #include "broker/snapshot.h"
 #include "proto/base/check.h"
@@ -18,6 +19,12 @@ constexpr std::uint64_t kReserveSegments = 2;
 constexpr auto kMarksAfter = std::chrono::milliseconds(200);
 /// A mark is 35 bytes at most, a record's meta 64 KiB.
 constexpr std::size_t kMarksPerRecord = 1500;
+/// A checkpoint of what costs less to replay is not worth its sync.
+constexpr std::uint64_t kCheckpointWorth = 8 * limits::kMiB;
+/// It is written when it is so old, if it is worth it ...
+constexpr auto kCheckpointAge = std::chrono::seconds(30);
+/// ... and at the latest when what follows it costs so many times its own size.
+constexpr std::uint64_t kCheckpointRatio = 8;
 /// Rounds of "admit, commit, deliver" in one cycle: what is left goes on in the next.
 constexpr int kRoundsMax = 8;
 
@@ -91,8 +98,8 @@ void Shard::wire() {
                                         .protocol_errors = {},
                                         .refusals = seams_.refusals,
                                         .dead = {}});
-    loader_ = seams_.make_loader(log_->reader());
-    gets_ = std::make_unique<GetDesk>(*core_, *loader_);
+    background_ = seams_.make_background();
+    gets_ = std::make_unique<GetDesk>(*core_, *background_);
     puts_ = std::make_unique<PutDesk>(*core_, *gets_);
     ends_ = std::make_unique<EndDesk>(*core_, *puts_, *gets_);
     queues_ = std::make_unique<QueueDesk>(*core_, *puts_, *gets_, *ends_);
@@ -131,20 +138,27 @@ std::size_t Shard::do_work(Instant now) {
     core_->wall = seams_.clock.wall();
     std::size_t work = take_gone();
     work += take_frames();
-    if (auto loaded = gets_->take_loaded()) {
-        if (*loaded > 0) queues_->retry_peeks();
-        work += *loaded;
-    } else {
-        fail_all(loaded.error());
-        return work;
-    }
+    work += run_finished();
+    if (failed_) return work;
     run_timers();
     work += look_after_queues();
     log_marks(journal_->dirty() || now >= marks_at_);
+    if (checkpoint_due()) begin_checkpoint();
     journal_->flush();
     for (const PeerId peer : std::exchange(core_->dead, {})) lost_connection(peer);
     if (auto error = log_->failed()) fail_all(*error);
     return work;
+}
+
+std::size_t Shard::run_finished() {
+    const std::uint64_t read_before = gets_->bodies_read();
+    const std::size_t finished = background_->run_finished();
+    if (gets_->damage()) {
+        fail_all(*gets_->damage());
+    } else if (gets_->bodies_read() != read_before) {
+        queues_->retry_peeks();
+    }
+    return finished;
 }
 
 std::size_t Shard::take_gone() {
@@ -258,6 +272,44 @@ void Shard::run_timers() {
     if (std::exchange(disk_due_, false)) look_at_disk();  // a segment was begun
 }
 
+bool Shard::checkpoint_due() const {
+    if (checkpoint_running_ || core_->disk_full) return false;
+    const std::uint64_t cost = journal_->replay_cost() - checkpoint_cost_;
+    if (cost >= std::max(settings_.checkpoint_bytes, kCheckpointRatio * checkpoints_.bytes)) return true;
+    return cost >= std::max(kCheckpointWorth, kCheckpointRatio * checkpoints_.bytes) &&
+           core_->now >= checkpoint_at_ + kCheckpointAge;
+}
+
+std::vector<std::string> Shard::checkpoint_parts() const {
+    return make_checkpoint(catalog_, boot_, [this](Instant at) { return core_->wall_ms(at); });
+}
+
+/// What is known now is written beside the shard, once all of it is committed.
+void Shard::begin_checkpoint() {
+    const auto point = log_->point();
+    if (!point) return;
+    checkpoint_running_ = true;
+    checkpoint_at_ = core_->now;
+    checkpoint_cost_ = journal_->replay_cost();
+    auto parts = std::make_shared<const std::vector<std::string>>(checkpoint_parts());
+    gate_.add(queue::Durability::kFsync, point->lsn, [this, point = *point, parts = std::move(parts)] {
+        background_->post(Background::Lane::kChores, [this, &log = *log_, point, parts]() -> Background::Finish {
+            return [this, written = log.write_checkpoint(point, *parts)] { checkpoint_done(written); };
+        });
+    });
+}
+
+void Shard::checkpoint_done(const Result<std::uint64_t>& written) {
+    checkpoint_running_ = false;
+    if (written) {
+        ++checkpoints_.written;
+        checkpoints_.bytes = *written;
+    } else {
+        ++checkpoints_.failed;
+        checkpoints_.last_error = written.error().message();
+    }
+}
+
 void Shard::maintain() {
     maintain_at_ = core_->now + kMaintainEvery;
     sessions_.run_timers(
@@ -368,6 +420,11 @@ void Shard::finish() {
     ended_ = true;
     if (failed_) return;
     log_marks(true);
+    const auto point = log_->point();
+    const bool worth = journal_->replay_cost() - checkpoint_cost_ >= kCheckpointWorth;
+    if (worth && point && point->lsn <= log_->committed_lsn() && !checkpoint_running_) {
+        checkpoint_done(log_->write_checkpoint(*point, checkpoint_parts()));
+    }
     journal_->reserve(0);
     journal_->end();
     journal_->flush();

@@ -12,7 +12,7 @@
 #include <memory>
 #include <optional>
 
-#include "broker/body_loader.h"
+#include "broker/background.h"
 #include "broker/core.h"
 #include "broker/end_desk.h"
 #include "broker/get_desk.h"
@@ -31,8 +31,8 @@ public:
         const Clock& clock;
         /// Ids and tokens: unguessable in a daemon (system_entropy), seeded in a simulation.
         std::function<std::uint64_t()> entropy;
-        /// Makes the loader for this log's reader.
-        std::function<std::unique_ptr<BodyLoader>(log::Reader&)> make_loader;
+        /// For what takes a disk's time.
+        std::function<std::unique_ptr<Background>()> make_background;
         /// Called for each record that open() replays, if there is one.
         std::function<void()> on_replayed{};
         Refusals* refusals = nullptr;  ///< May be nullptr.
@@ -66,8 +66,16 @@ public:
     [[nodiscard]] std::optional<Error> failed() const;
     /// Puts to queues that are not in memory only are refused for want of room.
     [[nodiscard]] bool disk_full() const;
+    [[nodiscard]] const log::Recovery& recovery() const { return log_->recovery(); }
     [[nodiscard]] std::uint64_t recovered_messages() const { return recovered_messages_; }
     [[nodiscard]] std::uint64_t boot() const { return boot_; }
+    struct CheckpointFigures {
+        std::uint64_t written = 0;  ///< Since the start.
+        std::uint64_t failed = 0;
+        std::uint64_t bytes = 0;  ///< Of the last one.
+        std::string last_error;   ///< Of the last that failed.
+    };
+    [[nodiscard]] const CheckpointFigures& checkpoints() const { return checkpoints_; }
     [[nodiscard]] std::size_t queue_count() const { return catalog_.size(); }
     /// Looks at a bounded part of what the job asks for; true: all of it was looked at.
     bool sample(SampleJob& job) { return sampler_->go_on(job); }
@@ -89,9 +97,14 @@ private:
     void end(Session& session);
     void lost_connection(PeerId peer);
     std::size_t take_gone();
+    std::size_t run_finished();
     std::size_t look_after_queues();
     std::size_t run_gate();
     void run_timers();
+    [[nodiscard]] bool checkpoint_due() const;
+    [[nodiscard]] std::vector<std::string> checkpoint_parts() const;
+    void begin_checkpoint();
+    void checkpoint_done(const Result<std::uint64_t>& written);
     void want_mark(HostedQueue& queue);
     void log_marks(bool now);
     static void mark(HostedQueue& queue, log::v1::MarkMeta& meta);
@@ -111,7 +124,6 @@ private:
     std::unique_ptr<log::Log> log_;
     std::unique_ptr<Journal> journal_;
     std::unique_ptr<Core> core_;
-    std::unique_ptr<BodyLoader> loader_;
     std::unique_ptr<GetDesk> gets_;
     std::unique_ptr<PutDesk> puts_;
     std::unique_ptr<EndDesk> ends_;
@@ -128,8 +140,13 @@ private:
     Instant maintain_at_;
     Instant marks_at_ = Instant::never();
     std::vector<QueueId> marked_;  ///< Queues whose delivered mark moved since it was logged.
+    CheckpointFigures checkpoints_;
+    bool checkpoint_running_ = false;
+    Instant checkpoint_at_;              ///< When the last one was begun ...
+    std::uint64_t checkpoint_cost_ = 0;  ///< ... and the journal's replay cost then.
     std::optional<Error> failed_;
     bool ended_ = false;
+    std::unique_ptr<Background> background_;  ///< Last: its jobs use what is above.
 };
 
 }  // namespace telpher::broker

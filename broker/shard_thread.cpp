@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <climits>
 
-#include "broker/cold_reader.h"
+#include "broker/thread_background.h"
 #include "proto/base/random.h"
 #include "proto/service/log_line.h"
 
@@ -40,8 +40,7 @@ Result<void> ShardThread::start(Settings settings) {
         .files = files_,
         .clock = clock_,
         .entropy = [] { return system_entropy(); },
-        .make_loader =
-            [this](log::Reader& reader) { return std::make_unique<ColdReader>(reader, [this] { wake_.notify(); }); },
+        .make_background = [this] { return std::make_unique<ThreadBackground>([this] { wake_.notify(); }); },
         .on_replayed = std::move(settings.on_replayed),
         .refusals = settings.router.refusals};
     auto shard = Shard::open(std::move(settings.shard), std::move(settings.log), std::move(seams));
@@ -106,6 +105,7 @@ void ShardThread::run() {
         work_since_trim_ += step(now);  // sleep() looks again
         note_departures();
         tell_of_disk();
+        tell_of_checkpoints();
         if (shard_->failed() && !told) {
             told = true;
             log_failed_ = true;
@@ -174,6 +174,13 @@ void ShardThread::tell_of_disk() {
                           waits_for_room_ ? "no room on the disk for the log: nothing is confirmed until there is"
                                           : "the log goes on");
     }
+}
+
+void ShardThread::tell_of_checkpoints() {
+    const Shard::CheckpointFigures& checkpoints = shard_->checkpoints();
+    if (std::exchange(checkpoints_failed_, checkpoints.failed) == checkpoints.failed) return;
+    service::log_line(spdlog::level::warn, "checkpoint.failed",
+                      "no checkpoint could be written, the next start takes longer: " + checkpoints.last_error);
 }
 
 void ShardThread::sleep() {

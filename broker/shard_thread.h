@@ -77,6 +77,7 @@ private:
     void sleep();
     void note_departures();
     void tell_of_disk();
+    void tell_of_checkpoints();
     void give_memory_back();
     void drain();
     void cycle_until(const std::function<bool()>& done, Instant deadline);
@@ -105,6 +106,7 @@ private:
     std::size_t connections_ = 0;
     bool disk_full_ = false;
     bool waits_for_room_ = false;
+    std::uint64_t checkpoints_failed_ = 0;
     std::uint64_t users_generation_ = 0;
     std::thread thread_;
     std::thread commit_thread_;

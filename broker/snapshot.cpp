@@ -25,12 +25,14 @@ void write_counters(const queue::Counters& counters, std::uint64_t lost, log::v1
     out.set_died(counters.died);
 }
 
-std::size_t write_producer(const Producer& producer, log::v1::ProducerState& out) {
+std::size_t write_producer(const HostedQueue& queue, const Producer& producer, log::v1::ProducerState& out) {
     out.set_producer(producer.id.value());
     out.set_open(producer.open);
-    out.set_next_sequence(producer.window.decided_below().value());
     out.set_last_put_wall_ms(static_cast<std::uint64_t>(producer.last_put.ms));
     out.set_user(producer.user);
+    // What a memory queue had stored is lost with the start that reads this: sent again, it is new.
+    if (!queue.durable()) return kProducerBytes + producer.user.size();
+    out.set_next_sequence(producer.window.decided_below().value());
     if (!producer.name.empty()) {
         out.set_name(producer.name);
         out.set_stored_below(producer.stored_below.value());
@@ -67,7 +69,7 @@ public:
         bytes_ += 128 + queue.name.size();
         for (const auto& [id, producer] : queue.producers) {
             if (!producer.known || producer.fenced) continue;  // forgotten once, it must stay so
-            bytes_ += write_producer(producer, *state->add_producers());
+            bytes_ += write_producer(queue, producer, *state->add_producers());
             if (bytes_ < kRecordBytes) continue;
             state->set_more(true);
             close(false);

@@ -120,7 +120,7 @@ Result<void> dump(FileSystem& files, const std::string& dir, const DumpOptions& 
     if (!found->mark_exists && found->segments.empty()) return fail(Code::kNotFound, dir + " holds no log");
     Dumper dumper(options, out);
     const auto inspection =
-        inspect(files, dir, *found, true, [&dumper](const RecordView& view) { return dumper.record(view); });
+        inspect(files, dir, *found, {.go_on = true}, [&dumper](const RecordView& view) { return dumper.record(view); });
     if (!inspection) return fail(inspection.error());
     for (const Finding& finding : inspection->findings) dumper.finding(finding);
     if (!out) return fail(Code::kIo, "cannot write the dump");

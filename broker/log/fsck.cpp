@@ -23,7 +23,7 @@ std::string_view verdict_text(FsckResult result) {
         case FsckResult::kClean:
             return "clean";
         case FsckResult::kTorn:
-            return "torn tail, never confirmed: the next start cuts it";
+            return "nothing confirmed is missing: the next start mends the rest";
         case FsckResult::kDamaged:
             return "damaged: confirmed data is missing or broken";
     }
@@ -36,7 +36,8 @@ Result<FsckResult> fsck(FileSystem& files, const std::string& dir, std::ostream&
     const auto found = survey(files, dir);
     if (!found) return fail(found.error());
     if (!found->mark_exists && found->segments.empty()) return fail(Code::kNotFound, dir + " holds no log");
-    const auto inspection = inspect(files, dir, *found, true, [](const RecordView&) { return Result<void>(); });
+    const auto inspection =
+        inspect(files, dir, *found, {.go_on = true}, [](const RecordView&) { return Result<void>(); });
     if (!inspection) return fail(inspection.error());
     print_segments(*inspection, out);
     FsckResult result = FsckResult::kClean;
@@ -44,6 +45,16 @@ Result<FsckResult> fsck(FileSystem& files, const std::string& dir, std::ostream&
         out << finding.text() << '\n';
         if (finding.action() == Action::kRefuse) return fail(Code::kFormat, dir + ": " + finding.text());
         result = std::max(result, finding.action() == Action::kStop ? FsckResult::kDamaged : FsckResult::kTorn);
+    }
+    for (const FoundCheckpoint& checkpoint : found->checkpoints) {
+        out << checkpoint.name << ": ";
+        if (checkpoint.header) {
+            out << fmt::format("checkpoint at lsn {}, {} bytes\n", checkpoint.header->point.lsn.value(),
+                               checkpoint.header->bytes);
+            continue;
+        }
+        out << "damaged checkpoint: the next start does without it\n";
+        result = std::max(result, FsckResult::kTorn);
     }
     if (!found->mark && !found->segments.empty()) {
         out << "no valid mark: damage to the last group or missing first segments would not be seen\n";

@@ -13,7 +13,7 @@ namespace telpher::log {
 /// The exit status of `telpherd fsck`.
 enum class FsckResult {
     kClean = 0,
-    kTorn = 1,     ///< An unconfirmed tail that the next start cuts: harmless.
+    kTorn = 1,     ///< Harmless, the next start mends it: an unconfirmed tail, a damaged checkpoint.
     kDamaged = 2,  ///< Confirmed data is damaged; a start would refuse.
 };
 

@@ -11,8 +11,11 @@ namespace {
 
 class Inspector {
 public:
-    Inspector(FileSystem& files, const std::string& dir, const Survey& found, bool go_on, const RecordSink& sink)
-        : files_(files), dir_(dir), found_(found), go_on_(go_on), sink_(sink) {}
+    Inspector(FileSystem& files, const std::string& dir, const Survey& found, const HowToInspect& how,
+              const RecordSink& sink)
+        : files_(files), dir_(dir), found_(found), how_(how), sink_(sink) {
+        if (how_.from) result_.last = how_.from->lsn;
+    }
 
     Result<Inspection> run() {
         check_files();
@@ -24,7 +27,7 @@ public:
 
 private:
     /// True once recovery is impossible and nobody asked for the rest.
-    [[nodiscard]] bool stopped() const { return forbidden_ && !go_on_; }
+    [[nodiscard]] bool stopped() const { return forbidden_ && !how_.go_on; }
 
     Action add(const Finding& finding) {
         result_.findings.push_back(finding);
@@ -32,7 +35,15 @@ private:
         return finding.action();
     }
 
-    [[nodiscard]] Lsn marked() const { return found_.mark ? found_.mark->committed : Lsn(0); }
+    /// Known to have been durable, whatever the segments say.
+    [[nodiscard]] Lsn marked() const {
+        return std::max(found_.mark ? found_.mark->committed : Lsn(0), found_.checkpointed());
+    }
+    /// Where the reading of that segment begins, if not at its beginning.
+    [[nodiscard]] const LogPoint* begins_in(SegmentId segment) const {
+        return how_.from && how_.from->next.segment == segment ? &*how_.from : nullptr;
+    }
+    [[nodiscard]] bool skipped(SegmentId segment) const { return how_.from && segment < how_.from->next.segment; }
     [[nodiscard]] bool is_last(std::size_t index) const { return index + 1 == found_.segments.size(); }
 
     /// Names alone: is every segment there, and is each header sound and of this log?
@@ -47,14 +58,21 @@ private:
                 add({Damage::kMissingSegment, Place::kLastProven, mark.segment, 0, 0, mark.committed});
             }
         }
+        const SegmentId checkpointed = found_.checkpointed_segment();
+        const SegmentId last = segments.empty() ? SegmentId() : segments.back().number;
+        if (last < checkpointed && (!found_.mark || last >= found_.mark->segment)) {
+            add({Damage::kMissingSegment, Place::kLastProven, checkpointed, 0, 0, found_.checkpointed()});
+        }
         for (std::size_t i = 0; i < segments.size(); ++i) {
             if (i > 0 && segments[i].number != segments[i - 1].number + 1) {
                 add({Damage::kMissingSegment, Place::kEarlier, segments[i - 1].number + 1, 0, 0, Lsn(0)});
             }
             if (const auto damage = header_damage(segments[i])) {
-                const bool proven = found_.mark && found_.mark->segment >= segments[i].number;
-                const Place last = proven ? Place::kLastProven : Place::kLastUnproven;
-                add({*damage, is_last(i) ? last : Place::kEarlier, segments[i].number, 0, kSegmentHeaderBytes, Lsn(0)});
+                const bool proven =
+                    (found_.mark && found_.mark->segment >= segments[i].number) || checkpointed >= segments[i].number;
+                const Place at_end = proven ? Place::kLastProven : Place::kLastUnproven;
+                add({*damage, is_last(i) ? at_end : Place::kEarlier, segments[i].number, 0, kSegmentHeaderBytes,
+                     Lsn(0)});
             }
         }
     }
@@ -64,17 +82,9 @@ private:
         const SegmentHeader& header = *segment.header;
         if (header.version > kSegmentVersion) return Damage::kNewerVersion;
         const bool ours = header.version == kSegmentVersion && header.number == segment.number &&
-                          header.log_id == log_id() && header.first_lsn.value() > 0 &&
+                          header.log_id == found_.log_id() && header.first_lsn.value() > 0 &&
                           header.capacity > kSegmentHeaderBytes;
         return ours ? std::nullopt : std::optional(Damage::kBadSegmentHeader);
-    }
-
-    [[nodiscard]] LogId log_id() const {
-        if (found_.mark) return found_.mark->log_id;
-        for (const FoundSegment& segment : found_.segments) {
-            if (segment.header) return segment.header->log_id;
-        }
-        return {};
     }
 
     /// The header if it can be worked with.
@@ -86,14 +96,20 @@ private:
     Result<void> check_segment(std::size_t index) {
         const SegmentHeader* header = usable(index);
         if (header == nullptr) return {};
+        if (skipped(header->number)) {
+            result_.segments.push_back({*header, header->first_lsn, header->capacity});
+            return {};
+        }
         const auto file = files_.open(join_path(dir_, file_name(header->number, kSegmentSuffix)), false);
         if (!file) return fail(file.error());
-        if (is_last(index)) {
+        const LogPoint* from = begins_in(header->number);
+        if (is_last(index) && from == nullptr) {
             const auto whole = has_snapshot(**file, *header);
             if (!whole) return fail(whole.error());
             if (!*whole) return {};
         }
         InspectedSegment segment{*header, Lsn(0), kSegmentHeaderBytes};
+        if (from != nullptr) segment = {*header, header->first_lsn, from->next.at};
         if (auto done = read_records(index, **file, segment); !done) return fail(done.error());
         result_.segments.push_back(segment);
         return {};
@@ -134,6 +150,10 @@ private:
         SegmentScanner scanner(file, segment.header);
         const SegmentHeader* following = is_last(index) ? nullptr : usable(index + 1);
         Lsn next = segment.header.first_lsn;
+        if (const LogPoint* from = begins_in(segment.header.number)) {
+            scanner.seek(from->next.at);
+            next = from->lsn + 1;
+        }
         if (joined_ && next != result_.last + 1) {
             add({Damage::kLsnGap, Place::kEarlier, segment.header.number, kSegmentHeaderBytes, 0, result_.last + 1});
         }
@@ -206,7 +226,7 @@ private:
     FileSystem& files_;
     const std::string& dir_;
     const Survey& found_;
-    const bool go_on_;
+    const HowToInspect& how_;
     const RecordSink& sink_;
     bool forbidden_ = false;
     bool joined_ = false;  // the segment was sound up to the first lsn of the next
@@ -223,9 +243,9 @@ std::string Finding::text() const {
     return fmt::format("{}: {} ({})", where, damage_text(damage), place_text(place));
 }
 
-Result<Inspection> inspect(FileSystem& files, const std::string& dir, const Survey& found, bool go_on,
+Result<Inspection> inspect(FileSystem& files, const std::string& dir, const Survey& found, const HowToInspect& how,
                            const RecordSink& sink) {
-    return Inspector(files, dir, found, go_on, sink).run();
+    return Inspector(files, dir, found, how, sink).run();
 }
 
 }  // namespace telpher::log

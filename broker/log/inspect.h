@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/log/checkpoint_file.h"
 #include "broker/log/log.h"
 #include "broker/log/mark.h"
 #include "broker/log/recovery_table.h"
@@ -21,13 +22,26 @@ struct FoundSegment {
     std::uint64_t salt = 0;               ///< As found, even of a file whose header is no good here.
 };
 
+struct FoundCheckpoint {
+    std::string name;
+    std::optional<CheckpointHeader> header;  ///< Nothing if anything in the file is broken.
+};
+
 /// The files of a log folder, before any record is read.
 struct Survey {
+    /// The newest checkpoint from which this log can be read on; nullptr: none.
+    [[nodiscard]] const FoundCheckpoint* usable_checkpoint() const;
+    /// The highest lsn, and the highest segment, that checkpoints of this log say was durable; 0: none says any.
+    [[nodiscard]] Lsn checkpointed() const;
+    [[nodiscard]] SegmentId checkpointed_segment() const;
+    [[nodiscard]] LogId log_id() const;
+
     bool mark_exists = false;  ///< The file; `mark` may still be missing because no slot is valid.
     std::optional<Mark> mark;
     std::vector<FoundSegment> segments;  ///< Rising, from the mark's first segment on.
     std::vector<FoundSegment> spares;
-    std::vector<std::string> leftovers;  ///< Names a crash left: dropped segments and temporary files.
+    std::vector<FoundCheckpoint> checkpoints;  ///< Oldest first.
+    std::vector<std::string> leftovers;        ///< Names a crash left: dropped segments and temporary files.
 };
 Result<Survey> survey(FileSystem& files, const std::string& dir);
 
@@ -64,9 +78,14 @@ struct Inspection {
     std::uint64_t discard_bytes = 0;   ///< Unconfirmed bytes in it.
 };
 
-/// Reads every record and passes the sound ones to `sink`. With `go_on` it passes damage by where it can; without, it
-/// returns at the first finding that forbids recovery. Errors: the sink's, I/O, kFormat for a newer mark.
-Result<Inspection> inspect(FileSystem& files, const std::string& dir, const Survey& found, bool go_on,
+struct HowToInspect {
+    bool go_on = false;  ///< Pass damage by where it can be; else return at the first that forbids recovery.
+    std::optional<LogPoint> from = {};  ///< A point that was committed: what is before it is not read.
+};
+
+/// Reads every record, or every one from a point on, and passes the sound ones to `sink`. Errors: the sink's, I/O,
+/// kFormat for a newer mark.
+Result<Inspection> inspect(FileSystem& files, const std::string& dir, const Survey& found, const HowToInspect& how,
                            const RecordSink& sink);
 
 }  // namespace telpher::log

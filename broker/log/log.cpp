@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "broker/log/checkpoint_file.h"
 #include "broker/log/committer.h"
 #include "broker/log/handover.h"
 #include "broker/log/record.h"
@@ -17,9 +18,15 @@ namespace {
 class ShardLog final : public Log {
 public:
     ShardLog(FileSystem& files, const LogOptions& options, Recovered recovered)
-        : options_(options), recovery_(recovered.summary), reader_(files, options.dir), last_lsn_(recovery_.last) {
+        : files_(files),
+          options_(options),
+          recovery_(recovered.summary),
+          log_id_(recovered.pool.log_id),
+          reader_(files, options.dir),
+          last_lsn_(recovery_.last) {
         for (const InspectedSegment& segment : recovered.segments) {
-            segments_.push_back({segment.header.number, segment.header.capacity, segment.snapshot_end, {}});
+            segments_.push_back(
+                {segment.header.number, segment.header.capacity, segment.header.first_lsn, segment.snapshot_end, {}});
         }
         end_ = recovered.start.end;
         next_segment_ = recovered.start.next_segment;
@@ -44,7 +51,7 @@ public:
         for (const Record& record : snapshot) bytes += record_bytes(record.meta.size(), record.body.size());
         // However large the snapshot is, half a segment of room follows it, or a roll would only lead to the next one.
         const std::uint64_t capacity = std::max(options_.segment_bytes, bytes + options_.segment_bytes / 2);
-        segments_.push_back({next_segment_, capacity, last_lsn_ + snapshot.size(), {}});
+        segments_.push_back({next_segment_, capacity, last_lsn_ + 1, last_lsn_ + snapshot.size(), {}});
         next_segment_ += 1;
         end_ = kSegmentHeaderBytes;
         for (std::size_t i = 0; i < snapshot.size(); ++i) {
@@ -66,6 +73,20 @@ public:
         return true;
     }
 
+    [[nodiscard]] std::optional<LogPoint> point() const override {
+        if (segments_.empty()) return std::nullopt;
+        return LogPoint{last_lsn_, {segments_.back().number, end_}, segments_.back().first_lsn};
+    }
+    Result<std::uint64_t> write_checkpoint(const LogPoint& point, const std::vector<std::string>& parts) override {
+        TELPHER_CHECK(point.lsn <= committed_lsn());
+        CheckpointHeader header;
+        header.shard = options_.shard;
+        header.log_id = log_id_;
+        header.point = point;
+        return log::write_checkpoint(files_, options_.dir, header, parts);
+    }
+
+    [[nodiscard]] std::uint64_t appended_bytes() const override { return appended_bytes_; }
     [[nodiscard]] std::uint64_t uncommitted_bytes() const override {
         return appended_bytes_ - shared_.committed_bytes.load(std::memory_order_relaxed);
     }
@@ -131,6 +152,7 @@ private:
     struct Segment {
         SegmentId number;
         std::uint64_t capacity = 0;
+        Lsn first_lsn;
         Lsn snapshot_end;
         Live live;
     };
@@ -165,8 +187,10 @@ private:
         return {last_lsn_, {segment.number, end_ - total}};
     }
 
+    FileSystem& files_;
     const LogOptions options_;
     const Recovery recovery_;
+    const LogId log_id_;
     Handover shared_;
     SegmentReader reader_;
     std::optional<LogCommitter> committer_;

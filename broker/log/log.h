@@ -27,17 +27,18 @@ namespace telpher::log {
 
 /// What a record says. The number is on disk: never reuse one.
 enum class Kind : std::uint8_t {
-    kBatch = 1,     ///< BatchMeta + the batch, byte-identical to the wire.
-    kSettle = 2,    ///< SettleMeta: messages that are done (acked, dropped).
-    kReturn = 3,    ///< ReturnMeta: messages that came back, with delivery, attempt and due time.
-    kQueue = 4,     ///< QueueMeta: created, changed, sealed, reopened, paused, removed.
-    kProducer = 5,  ///< ProducerMeta: opened, closed, expired.
-    kSnapshot = 6,  ///< SnapshotMeta: state at the start of a segment, in one or more records.
-    kMark = 7,      ///< MarkMeta: delivered marks and memory-queue counts, logged lazily.
-    kBoot = 8,      ///< BootMeta: a start of the daemon (boot counter).
-    kEnd = 9,       ///< A clean stop: nothing follows but a kBoot.
-    kDeath = 11,    ///< DeathMeta: messages that became dead letters, and why.
-    kMove = 10,  ///< MoveMeta + a batch: live messages written again, each with its id (reserved: storage rewriting).
+    kBatch = 1,        ///< BatchMeta + the batch, byte-identical to the wire.
+    kSettle = 2,       ///< SettleMeta: messages that are done (acked, dropped).
+    kReturn = 3,       ///< ReturnMeta: messages that came back, with delivery, attempt and due time.
+    kQueue = 4,        ///< QueueMeta: created, changed, sealed, reopened, paused, removed.
+    kProducer = 5,     ///< ProducerMeta: opened, closed, expired.
+    kSnapshot = 6,     ///< SnapshotMeta: state at the start of a segment, in one or more records.
+    kMark = 7,         ///< MarkMeta: delivered marks and memory-queue counts, logged lazily.
+    kBoot = 8,         ///< BootMeta: a start of the daemon (boot counter).
+    kEnd = 9,          ///< A clean stop: nothing follows but a kBoot.
+    kMove = 10,        ///< MoveMeta + a batch: live messages written again, each with its id (reserved).
+    kDeath = 11,       ///< DeathMeta: messages that became dead letters, and why.
+    kCheckpoint = 12,  ///< CheckpointMeta: never in a segment; a part of a checkpoint file.
 };
 
 /// Where a record begins, for a later read.
@@ -45,6 +46,13 @@ struct Position {
     SegmentId segment;
     std::uint64_t at = 0;  ///< Byte position in the segment; a multiple of kRecordAlign.
     bool operator==(const Position&) const = default;
+};
+
+/// A point between two records of the log.
+struct LogPoint {
+    Lsn lsn;            ///< Of the record before it.
+    Position next;      ///< Where the record after it begins, unless that opens the next segment.
+    Lsn segment_first;  ///< The first lsn of that segment.
 };
 
 /// A record to append. `meta` is an encoded message of broker/log/records.proto (at most 64 KiB; a kSnapshot: 1 MiB).
@@ -89,9 +97,9 @@ struct StoredRecord {
     Slice body;
 };
 
-/// Takes the records at open(), oldest first; the first are a snapshot, and each later segment's snapshot comes in its
-/// place in the order, too. A settle or return may name messages whose batch was in a segment dropped since. An error
-/// stops the recovery.
+/// Takes the records at open(), oldest first; the first are a snapshot, or the parts of a checkpoint, and each later
+/// segment's snapshot comes in its place in the order, too. A settle or return may name messages whose batch was in a
+/// segment dropped since. An error stops the recovery.
 using RecordSink = std::function<Result<void>(const RecordView&)>;
 
 struct LogOptions {
@@ -108,8 +116,11 @@ struct LogOptions {
 struct Recovery {
     bool clean = false;  ///< The log ended with a kEnd record.
     std::uint64_t records = 0;
-    std::uint64_t torn_bytes = 0;  ///< Unconfirmed bytes cut off at the tail.
+    std::uint64_t torn_bytes = 0;  ///< Unconfirmed bytes cut off at the tail ...
+    std::string torn;              ///< ... and where, for people.
     Lsn last;
+    Lsn checkpoint;  ///< Records up to here were not read: a checkpoint had them. 0: there was none.
+    std::vector<std::string> damaged_checkpoints;  ///< Names of files that were passed over.
 };
 
 /// How the commit thread works, since the start.
@@ -161,8 +172,16 @@ public:
     /// Hands everything appended to the commit thread. False if its queue is full: try again next cycle (nothing is
     /// lost).
     virtual bool flush() = 0;
+    /// Bytes appended since the start.
+    [[nodiscard]] virtual std::uint64_t appended_bytes() const = 0;
     /// Bytes appended and not committed yet.
     [[nodiscard]] virtual std::uint64_t uncommitted_bytes() const = 0;
+
+    /// Where the next record goes; nothing before the first roll().
+    [[nodiscard]] virtual std::optional<LogPoint> point() const = 0;
+    /// Writes a checkpoint: `parts`, each at most 1 MiB, say all that is known at `point`, which is committed. Returns
+    /// its bytes; after an error the log is as good as before. Any thread, one at a time.
+    virtual Result<std::uint64_t> write_checkpoint(const LogPoint& point, const std::vector<std::string>& parts) = 0;
 
     [[nodiscard]] virtual Lsn last_lsn() const = 0;       ///< The last appended.
     [[nodiscard]] virtual Lsn written_lsn() const = 0;    ///< Written to the file: survives a kill of the process.

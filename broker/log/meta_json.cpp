@@ -201,8 +201,9 @@ std::optional<Json> meta_json(Kind kind, Bytes meta) {
             return decoded<v1::BootMeta>(meta, boot_json);
         case Kind::kEnd:
             return Json::object();
-        case Kind::kMove:
-            return std::nullopt;  // reserved: no daemon writes one
+        case Kind::kMove:        // reserved: no daemon writes one
+        case Kind::kCheckpoint:  // not in a segment
+            return std::nullopt;
     }
     return std::nullopt;
 }

@@ -97,6 +97,8 @@ std::string_view kind_name(Kind kind) {
             return "death";
         case Kind::kMove:
             return "move";
+        case Kind::kCheckpoint:
+            return "checkpoint";
     }
     return "unknown";
 }

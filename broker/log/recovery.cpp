@@ -127,12 +127,19 @@ Result<MarkFile> open_mark(FileSystem& files, const LogOptions& options, const S
     return MarkFile::open(files, options.dir, mark, false);
 }
 
-Recovery summarise(const Inspection& inspection) {
+Recovery summarise(const Inspection& inspection, const Survey& found, const FoundCheckpoint* used) {
     Recovery summary;
+    if (used != nullptr) summary.checkpoint = used->header->point.lsn;
+    for (const FoundCheckpoint& checkpoint : found.checkpoints) {
+        if (!checkpoint.header) summary.damaged_checkpoints.push_back(checkpoint.name);
+    }
     summary.clean = inspection.clean;
     summary.records = inspection.records;
     summary.last = inspection.last;
     summary.torn_bytes = inspection.discard_bytes;
+    for (const Finding& finding : inspection.findings) {
+        if (finding.action() == Action::kTruncate) summary.torn = finding.text();
+    }
     if (inspection.cut_end > 0) summary.torn_bytes += inspection.cut_end - inspection.segments.back().end;
     return summary;
 }
@@ -145,7 +152,13 @@ Result<Recovered> recover(FileSystem& files, const LogOptions& options, const Re
     const auto found = survey(files, options.dir);
     if (!found) return fail(found.error());
     if (auto fits = refuse_stranger(options, *found); !fits) return fail(fits.error());
-    const auto inspection = inspect(files, options.dir, *found, false, sink);
+    const FoundCheckpoint* checkpoint = found->usable_checkpoint();
+    HowToInspect how;
+    if (checkpoint != nullptr) {
+        how.from = checkpoint->header->point;
+        if (auto done = read_checkpoint(files, options.dir, checkpoint->name, sink); !done) return fail(done.error());
+    }
+    const auto inspection = inspect(files, options.dir, *found, how, sink);
     if (!inspection) return fail(inspection.error());
     if (auto sound = refuse_damage(options.dir, *inspection); !sound) return fail(sound.error());
 
@@ -160,8 +173,12 @@ Result<Recovered> recover(FileSystem& files, const LogOptions& options, const Re
     if (auto done = files.sync_dir(options.dir); !done) return fail(done.error());
     PoolOptions pool{options.dir, options.shard, mark->mark().log_id, options.segment_bytes, options.spare_segments_max,
                      seed};
-    return Recovered{summarise(*inspection), inspection->segments, std::move(*start),
-                     std::move(pool),        std::move(*spares),   std::move(*mark)};
+    return Recovered{summarise(*inspection, *found, checkpoint),
+                     inspection->segments,
+                     std::move(*start),
+                     std::move(pool),
+                     std::move(*spares),
+                     std::move(*mark)};
 }
 
 }  // namespace telpher::log

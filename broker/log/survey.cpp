@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/log/checkpoint_file.h"
 #include "broker/log/inspect.h"
 
 namespace telpher::log {
@@ -23,6 +24,46 @@ Result<FoundSegment> look_at(FileSystem& files, const std::string& path, Segment
 }
 
 }  // namespace
+
+LogId Survey::log_id() const {
+    if (mark) return mark->log_id;
+    for (const FoundSegment& segment : segments) {
+        if (segment.header) return segment.header->log_id;
+    }
+    return {};
+}
+
+const FoundCheckpoint* Survey::usable_checkpoint() const {
+    for (auto found = checkpoints.rbegin(); found != checkpoints.rend(); ++found) {
+        if (!found->header || found->header->log_id != log_id()) continue;
+        const LogPoint& point = found->header->point;
+        const auto fits = [&point](const FoundSegment& segment) {
+            return segment.number == point.next.segment && segment.header &&
+                   segment.header->version == kSegmentVersion && segment.header->first_lsn == point.segment_first &&
+                   point.next.at <= segment.header->capacity;
+        };
+        if (std::any_of(segments.begin(), segments.end(), fits)) return &*found;
+    }
+    return nullptr;
+}
+
+Lsn Survey::checkpointed() const {
+    Lsn highest;
+    for (const FoundCheckpoint& found : checkpoints) {
+        if (found.header && found.header->log_id == log_id()) highest = std::max(highest, found.header->point.lsn);
+    }
+    return highest;
+}
+
+SegmentId Survey::checkpointed_segment() const {
+    SegmentId highest;
+    for (const FoundCheckpoint& found : checkpoints) {
+        if (found.header && found.header->log_id == log_id()) {
+            highest = std::max(highest, found.header->point.next.segment);
+        }
+    }
+    return highest;
+}
 
 Result<Survey> survey(FileSystem& files, const std::string& dir) {
     Survey result;
@@ -47,12 +88,18 @@ Result<Survey> survey(FileSystem& files, const std::string& dir) {
             auto segment = look_at(files, join_path(dir, name), *spare);
             if (!segment) return fail(segment.error());
             result.spares.push_back(*segment);
+        } else if (parse_file_name(name, kCheckpointSuffix)) {
+            auto header = check_checkpoint(files, dir, name);
+            if (!header) return fail(header.error());
+            result.checkpoints.push_back({name, *header});
         } else if (name.ends_with(kTemporarySuffix)) {
             result.leftovers.push_back(name);
         }
     }
     std::sort(result.segments.begin(), result.segments.end(),
               [](const FoundSegment& a, const FoundSegment& b) { return a.number < b.number; });
+    std::sort(result.checkpoints.begin(), result.checkpoints.end(),
+              [](const FoundCheckpoint& a, const FoundCheckpoint& b) { return a.name < b.name; });
     return result;
 }
 

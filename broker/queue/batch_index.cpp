@@ -6,8 +6,12 @@
 
 namespace telpher::queue {
 
-void BatchIndex::add(const StoredBatch& batch) {
+void BatchIndex::add(const StoredBatch& batch) { restore({batch, batch.range.count, batch.bytes}); }
+
+void BatchIndex::restore(const LiveBatch& live) {
+    const StoredBatch& batch = live.batch;
     const Range& range = batch.range;
+    TELPHER_CHECK(live.messages > 0 && live.messages <= range.count && live.bytes <= batch.bytes);
     TELPHER_CHECK(range.count > 0 && range.count <= UINT32_MAX && batch.bytes <= UINT32_MAX);
     const auto next = batches_.lower_bound(range.first);
     TELPHER_CHECK(next == batches_.end() || range.end() <= next->first);
@@ -16,13 +20,14 @@ void BatchIndex::add(const StoredBatch& batch) {
     const auto put_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(batch.put.ms / 1000, 0, UINT32_MAX));
     batches_.emplace_hint(
         next, range.first,
-        Batch{batch.ref, static_cast<std::uint32_t>(batch.bytes), count, count, batch.index, put_seconds});
-    bytes_ += batch.bytes;
+        Batch{batch.ref, static_cast<std::uint32_t>(batch.bytes), count, static_cast<std::uint32_t>(live.messages),
+              static_cast<std::uint32_t>(live.bytes), batch.index, put_seconds});
+    bytes_ += live.bytes;
 }
 
-StoredBatch BatchIndex::stored(Offset first, const Batch& batch) {
-    return {batch.ref, Range{first, batch.count}, batch.bytes, batch.index,
-            WallTime{std::int64_t{batch.put_seconds} * 1000}};
+LiveBatch BatchIndex::stored(Offset first, const Batch& batch) {
+    const WallTime put{std::int64_t{batch.put_seconds} * 1000};
+    return {{batch.ref, Range{first, batch.count}, batch.bytes, batch.index, put}, batch.live, batch.live_bytes};
 }
 
 template <class Map>
@@ -57,6 +62,28 @@ std::uint64_t BatchIndex::bytes(Range range) const {
     return bytes;
 }
 
+std::uint64_t BatchIndex::bytes(Range range, const OffsetSet& present) const {
+    std::uint64_t bytes = 0;
+    for (auto batch = batches_.upper_bound(range.first); range.count > 0;) {
+        if (batch != batches_.begin() && std::prev(batch)->first + std::prev(batch)->second.count > range.first)
+            --batch;
+        if (batch == batches_.end() || batch->first >= range.end()) break;
+        const Offset end = std::min(batch->first + batch->second.count, range.end());
+        if (batch->first >= range.first && end == batch->first + batch->second.count) {
+            bytes += batch->second.live_bytes;
+        } else {
+            for (Offset at = present.next(std::max(batch->first, range.first)); at < end; at = present.next(at)) {
+                const Offset stop = present.end_of_run(at, end);
+                bytes += place_in(batch, {at, stop - at}).bytes();
+                at = stop;
+            }
+        }
+        range = {end, range.end() - end};
+        ++batch;
+    }
+    return bytes;
+}
+
 std::uint64_t BatchIndex::release(Range range) {
     std::uint64_t bytes = 0;
     while (range.count > 0) {
@@ -65,6 +92,7 @@ std::uint64_t BatchIndex::release(Range range) {
         Batch& batch = found->second;
         TELPHER_CHECK(batch.live >= part.range.count);
         batch.live -= static_cast<std::uint32_t>(part.range.count);
+        batch.live_bytes -= static_cast<std::uint32_t>(part.bytes());
         if (freed_.empty() || freed_.back().batch != batch.ref) freed_.push_back({batch.ref});
         freed_.back().messages += part.range.count;
         freed_.back().bytes += part.bytes();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "broker/queue/mean_bytes.h"
+#include "broker/queue/offset_set.h"
 #include "broker/queue/queue.h"
 
 namespace telpher::queue {
@@ -35,6 +36,10 @@ public:
     [[nodiscard]] Place place(Range range) const;
     /// Bytes of live messages.
     [[nodiscard]] std::uint64_t bytes(Range range) const;
+    /// Bytes of all that is live in `range`, which may have holes: those that are not `present`.
+    [[nodiscard]] std::uint64_t bytes(Range range, const OffsetSet& present) const;
+    /// A batch of which only some messages live; which ones is known elsewhere.
+    void restore(const LiveBatch& batch);
     /// These live messages are gone; returns their bytes.
     std::uint64_t release(Range range);
 
@@ -43,19 +48,20 @@ public:
     /// What release() took since the last call; a batch may be in it more than once.
     std::vector<Freed> take_freed() { return std::exchange(freed_, {}); }
 
-    /// Calls `visit(StoredBatch, live messages)` for each batch, in order.
+    /// Calls `visit(LiveBatch)` for each batch, in order.
     template <class Visit>
     void each(Visit visit) const {
-        for (const auto& [first, batch] : batches_) visit(stored(first, batch), batch.live);
+        for (const auto& [first, batch] : batches_) visit(stored(first, batch));
     }
 
 private:
-    /// There may be millions of them: 32 bytes.
+    /// There may be millions of them: 40 bytes, and 8 for the key.
     struct Batch {
         BatchRef ref;
         std::uint32_t bytes;
         std::uint32_t count;
         std::uint32_t live;
+        std::uint32_t live_bytes;
         std::uint32_t index;        // of the first message in what `ref` names
         std::uint32_t put_seconds;  // wall clock
     };
@@ -63,7 +69,7 @@ private:
     template <class Map>
     [[nodiscard]] static auto holding(Map& batches, Offset offset);
     [[nodiscard]] static Place place_in(Batches::const_iterator batch, Range range);
-    [[nodiscard]] static StoredBatch stored(Offset first, const Batch& batch);
+    [[nodiscard]] static LiveBatch stored(Offset first, const Batch& batch);
 
     Batches batches_;
     std::uint64_t bytes_ = 0;

@@ -5,8 +5,8 @@
 // elsewhere (Present); so runs that differ in nothing join over what is gone between them, and a queue of which every
 // second message was settled is one run. Without a Present every offset of a run counts.
 //
-// Invariants: (1) runs are disjoint, and the first offset of each is present; (2) two runs with nothing present between
-// them differ in value when the second is inserted; (3) size() is the sum of what is present in the runs.
+// Invariants: (1) runs are disjoint, and the first offset of each is present; (2) what is inserted joins a neighbour of
+// its value if nothing present lies between them; (3) size() is the sum of what is present in the runs.
 //
 // A Watch hears of every run that comes (added) or goes (removed), by its first offset and value, so that it can keep
 // an index over the runs; a run that only grows or shrinks at its end keeps its first offset and value, and is not
@@ -67,7 +67,7 @@ public:
     void take_run(Offset first);
     /// `range`, which lies within one run, is not present any more.
     void drop(Range range);
-    /// A run with a hole at `at` becomes two, so that something can be inserted there.
+    /// The run that `at` lies inside of becomes two; a hole there may then be filled.
     void split(Offset at);
 
     /// The first run that ends above `at`: the one that holds `at`, or else the next one.
@@ -204,7 +204,7 @@ void IntervalMap<Value, Watch, Present>::split(Offset at) {
     if (run == runs_.begin()) return;
     --run;
     const Offset end = run->first + run->second.span;
-    if (at >= end) return;
+    if (at <= run->first || at >= end) return;
     const std::uint64_t before = present_in(run->second, run->first, at);
     const std::uint64_t after = run->second.messages - before;
     TELPHER_CHECK(before > 0);

@@ -8,13 +8,6 @@ namespace telpher::queue {
 
 namespace {
 
-Standing standing(Where where, const Tries& tries) { return {where, tries}; }
-Standing standing(Where, const Lease& lease) {
-    return {Where::kLeased, lease.tries, lease.consumer, lease.deadline, lease.unclaimed};
-}
-Standing standing(Where, const DeadLetter& dead) { return Standing::dead(dead.tries, dead.note); }
-Standing standing(Where where, const Delay& delay) { return {where, delay.tries, {}, delay.due}; }
-
 bool in_hands(Where where) { return where == Where::kLeased || where == Where::kHeld; }
 
 }  // namespace
@@ -120,17 +113,91 @@ void Ledger::move(const Segment& from, const Standing& to) {
     } else if (queue::in_hands(was) != queue::in_hands(to.where) || dies != (was == Where::kDead)) {
         bytes = batches_.bytes(from.range);
     }
-    if (was == Where::kDead) dead_bytes_ -= bytes;
-    if (dies) dead_bytes_ += bytes;
-    if (queue::in_hands(was) && !queue::in_hands(to.where)) {
-        TELPHER_CHECK(leased_bytes_ >= bytes);
-        leased_bytes_ -= bytes;
-    } else if (!queue::in_hands(was) && queue::in_hands(to.where)) {
-        leased_bytes_ += bytes;
-    }
+    weigh(was, to.where, bytes);
     if (gone) return drop(from);
     take(from);
     put(from.range, to);
+}
+
+void Ledger::weigh(Where was, Where is, std::uint64_t bytes) {
+    const auto take = [bytes](std::uint64_t& sum) {
+        TELPHER_CHECK(sum >= bytes);
+        sum -= bytes;
+    };
+    if (was == Where::kDead) take(dead_bytes_);
+    if (is == Where::kDead) dead_bytes_ += bytes;
+    if (queue::in_hands(was) && !queue::in_hands(is)) take(leased_bytes_);
+    if (!queue::in_hands(was) && queue::in_hands(is)) leased_bytes_ += bytes;
+}
+
+void Ledger::put_run(Range span, std::uint64_t messages, const Standing& to) {
+    switch (to.where) {
+        case Where::kReady:
+            return ready_.insert_run(span, messages, to.tries);
+        case Where::kDelayed:
+            return delayed_.insert_run(span, messages, Delay{to.at, to.tries});
+        case Where::kHeld:
+            return held_.insert_run(span, messages, Delay{to.at, to.tries});
+        case Where::kDead:
+            return dead_.insert_run(span, messages, DeadLetter{to.tries, to.note});
+        case Where::kLeased:
+        case Where::kGone:
+            TELPHER_CHECK(false);
+    }
+}
+
+bool Ledger::restore_run(Range span, const Standing& to) {
+    const std::uint64_t messages = present_.count(span);
+    if (messages == 0 || !present_.contains(span.first) || span.end() > next_offset_) return false;
+    put_run(span, messages, to);
+    weigh(Where::kReady, to.where, batches_.bytes(span, present_));
+    return true;
+}
+
+void Ledger::move_all(Range range, const Standing& to) {
+    if (range.first >= next_offset_) return;
+    const Offset end = range.first + std::min(range.count, next_offset_ - range.first);
+    const auto from = [&](auto& map, Where where) {
+        map.split(range.first);
+        map.split(end);
+        for (auto run = map.at_or_after(range.first); run && run->range.first < end;
+             run = map.at_or_after(run->range.end())) {
+            map.take_run(run->range.first);
+            weigh(where, to.where, batches_.bytes(run->range, present_));
+            put_run(run->range, run->messages, to);
+        }
+    };
+    TELPHER_CHECK(leased_.empty());
+    // First from elsewhere, so that what comes to the place is not met there again.
+    const auto all = [&](bool same) {
+        if ((to.where == Where::kReady) == same) from(ready_, Where::kReady);
+        if ((to.where == Where::kDelayed) == same) from(delayed_, Where::kDelayed);
+        if ((to.where == Where::kHeld) == same) from(held_, Where::kHeld);
+        if ((to.where == Where::kDead) == same) from(dead_, Where::kDead);
+    };
+    all(true);
+    all(false);
+}
+
+void Ledger::hold_below(Offset mark, Instant until) {
+    ready_.split(mark);
+    for (auto run = ready_.front(); run && run->range.first < mark; run = ready_.front()) {
+        ready_.take_run(run->range.first);
+        weigh(Where::kReady, Where::kHeld, batches_.bytes(run->range, present_));
+        put_run(run->range, run->messages, Standing::held(run->value, until));
+    }
+}
+
+std::optional<std::pair<Range, Tries>> Ledger::end_hold(Instant now) {
+    const auto due = held_.watch().due_by(now);
+    if (!due) return std::nullopt;
+    const auto run = held_.at_or_after(*due);
+    TELPHER_CHECK(run && run->range.first == *due);
+    held_.take_run(*due);
+    const Tries tries{run->value.tries.deliveries + 1, run->value.tries.attempts};
+    weigh(Where::kHeld, Where::kReady, batches_.bytes(run->range, present_));
+    put_run(run->range, run->messages, Standing::ready(tries));
+    return std::pair(run->range, tries);
 }
 
 void Ledger::take_lease(ConsumerId consumer, std::uint64_t messages) {
@@ -228,10 +295,6 @@ std::optional<Segment> Ledger::delay_ended(Instant now) const {
     return run_from(delayed_, Where::kDelayed, delayed_.watch().due_by(now));
 }
 
-std::optional<Segment> Ledger::hold_ended(Instant now) const {
-    return run_from(held_, Where::kHeld, held_.watch().due_by(now));
-}
-
 std::vector<Segment> Ledger::leases(ConsumerId consumer) const {
     std::vector<Segment> leases;
     for (const Offset first : leased_.watch().of(consumer)) {
@@ -295,12 +358,14 @@ void Ledger::check_all() const {
     TELPHER_CHECK(leased_bytes_seen == leased_bytes_);
     TELPHER_CHECK(leased_seen == leased());
     TELPHER_CHECK(bytes_seen == bytes());
-    batches_.each([&](const StoredBatch& batch, std::uint64_t live_in_batch) {
-        TELPHER_CHECK(live_in_batch > 0);
-        visit(batch.range, [&](const Segment& segment) {
-            if (segment.standing.where != Where::kGone) live_in_batch -= segment.range.count;
+    batches_.each([&](LiveBatch live) {
+        TELPHER_CHECK(live.messages > 0);
+        visit(live.batch.range, [&](const Segment& segment) {
+            if (segment.standing.where == Where::kGone) return;
+            live.messages -= segment.range.count;
+            live.bytes -= batches_.bytes(segment.range);
         });
-        TELPHER_CHECK(live_in_batch == 0);
+        TELPHER_CHECK(live.messages == 0 && live.bytes == 0);
     });
     std::uint64_t held_by_consumers = 0;
     for (const auto& [consumer, count] : leases_of_) {

@@ -79,12 +79,25 @@ public:
     /// Replay: offsets from `next` on; what is below is gone.
     void restore_next(Offset next);
     void restore_batch(const StoredBatch& batch);
+    bool restore_present(std::uint64_t part, const std::string& bytes) { return present_.restore(part, bytes); }
+    void restore_live(const LiveBatch& batch) { batches_.restore(batch); }
+    /// All that is present in `span` is in that place; false if nothing is, or it is in another place already.
+    bool restore_run(Range span, const Standing& to);
 
     // --- moving ---
     /// All of `from` (as read from this ledger, or a part of it) gets another standing.
     void move(const Segment& from, const Standing& to);
+    /// All that is present in `range` gets another standing, which is not kGone or kLeased. Costs runs, holes or not.
+    void move_all(Range range, const Standing& to);
+    /// What is ready below `mark` is held until then.
+    void hold_below(Offset mark, Instant until);
+    /// The first hold that is over goes back to ready, a delivery counted: where, with holes.
+    std::optional<std::pair<Range, Tries>> end_hold(Instant now);
 
     // --- looking ---
+    /// Calls visit(part, bytes), visit(LiveBatch) and visit(span, Standing), in this order, for all there is.
+    template <class Present, class Batch, class Run>
+    void save(Present present, Batch batch, Run run) const;
     /// The run at `at`, cut at `end`; at < end <= next_offset.
     [[nodiscard]] Segment segment(Offset at, Offset end) const;
     /// Calls visit(Segment) over all of `range` below next_offset, in order, gone ones included; it may move what it is
@@ -96,7 +109,6 @@ public:
     [[nodiscard]] std::optional<Segment> first_delayed() const;
     [[nodiscard]] std::optional<Segment> lease_ended(Instant now) const;
     [[nodiscard]] std::optional<Segment> delay_ended(Instant now) const;
-    [[nodiscard]] std::optional<Segment> hold_ended(Instant now) const;
     [[nodiscard]] std::vector<Segment> leases(ConsumerId consumer) const;
     /// The first run of that place (not kGone) at or after `at`.
     [[nodiscard]] std::optional<Segment> next_in(Where where, Offset at) const;
@@ -127,6 +139,20 @@ private:
     template <class Map>
     [[nodiscard]] std::optional<Segment> run_from(const Map& map, Where where, std::optional<Offset> first) const;
     void drop(const Segment& from);
+    [[nodiscard]] static Standing standing(Where where, const Tries& tries) { return {where, tries}; }
+    [[nodiscard]] static Standing standing(Where, const Lease& lease) {
+        return {Where::kLeased, lease.tries, lease.consumer, lease.deadline, lease.unclaimed};
+    }
+    [[nodiscard]] static Standing standing(Where, const DeadLetter& dead) {
+        return Standing::dead(dead.tries, dead.note);
+    }
+    [[nodiscard]] static Standing standing(Where where, const Delay& delay) {
+        return {where, delay.tries, {}, delay.due};
+    }
+    /// Inserts a run with its holes.
+    void put_run(Range span, std::uint64_t messages, const Standing& to);
+    /// Keeps the sums of bytes when messages of `bytes` change places.
+    void weigh(Where was, Where is, std::uint64_t bytes);
     void take_lease(ConsumerId consumer, std::uint64_t messages);
 
     Offset next_offset_;
@@ -144,6 +170,22 @@ private:
     Range pending_;  // admitted, batch not yet told
     std::uint64_t pending_bytes_ = 0;
 };
+
+template <class Present, class Batch, class Run>
+void Ledger::save(Present present, Batch batch, Run run) const {
+    present_.save(present);
+    batches_.each(batch);
+    const auto each = [&](const auto& map, Where where) {
+        for (auto entry = map.front(); entry; entry = map.at_or_after(entry->range.end())) {
+            run(entry->range, standing(where, entry->value));
+        }
+    };
+    each(ready_, Where::kReady);
+    each(leased_, Where::kLeased);
+    each(delayed_, Where::kDelayed);
+    each(held_, Where::kHeld);
+    each(dead_, Where::kDead);
+}
 
 template <class Visit>
 Offset Ledger::visit(Range range, Visit visit, std::uint64_t* looks) const {

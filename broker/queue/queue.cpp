@@ -63,10 +63,11 @@ Queue::Ended Queue::run_timers(Instant now, std::uint64_t runs_max, const DeathN
              if (state.worn_out(failed)) return state.bury(lease, failed, note, ended.died);
              state.give_back(lease, failed, returned);
          });
-    each([&] { return ledger.hold_ended(now); },
-         [&](const Segment& held, Tries tries) {
-             state.give_back(held, {tries.deliveries + 1, tries.attempts}, returned);
-         });
+    for (; runs_max > 0; --runs_max) {
+        const auto held = ledger.end_hold(now);
+        if (!held) break;
+        append(returned, held->first, held->second);
+    }
     returned = in_order(std::move(returned));
     ended.died = in_order(std::move(ended.died));
     return ended;

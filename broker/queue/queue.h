@@ -70,6 +70,13 @@ struct StoredBatch {
     WallTime put = {};        ///< By its producer's clock; remembered in whole seconds.
 };
 
+/// A batch of which some messages are not settled yet.
+struct LiveBatch {
+    StoredBatch batch;
+    std::uint64_t messages = 0;  ///< Of it; at least one.
+    std::uint64_t bytes = 0;     ///< Theirs.
+};
+
 /// How often a message was handed out and how often its handling failed.
 struct Tries {
     std::uint32_t deliveries = 0;
@@ -335,7 +342,33 @@ public:
     /// admit_next() and stored().
     void check_all() const;
 
+    // --- checkpoints ---
+    /// Messages that are all in one place. `span` may have holes: messages that are gone.
+    struct LiveRun {
+        Peeked::State state =
+            Peeked::kReady;  ///< Not kLeased: leases are not kept, only that the message was handed out.
+        Range span;
+        Tries tries;
+        Instant due;     ///< Delayed.
+        DeathNote note;  ///< Dead.
+    };
+    /// Takes what is in a queue. The parts come in the order of these functions.
+    class Saver {
+    public:
+        virtual ~Saver() = default;
+        virtual void present(std::uint64_t part, std::string bytes) = 0;  ///< A piece of the set of messages.
+        virtual void batch(const LiveBatch& batch) = 0;
+        virtual void run(const LiveRun& run) = 0;
+    };
+    /// All there is, as replay would find it: what is leased is as it was before. Not between admit_next() and
+    /// stored().
+    void save(Saver& saver) const;
+
     // --- replay, in the order of the log, before any of the above ---
+    /// What save() told, in its order, after restore(). False: it makes no sense.
+    bool restore_present(std::uint64_t part, const std::string& bytes);
+    void restore_live(const LiveBatch& batch);
+    bool restore_run(const LiveRun& run);
     /// Where a snapshot begins: what is below `next_offset` and not told with restore_batch() is settled.
     void restore(std::uint64_t next_offset, bool sealed, bool paused, const Counters& counters);
     void restore_batch(const StoredBatch& batch);  ///< Ready; counts as put.

@@ -14,6 +14,34 @@ void Queue::restore(std::uint64_t next_offset, bool sealed, bool paused, const C
     state.counters = counters;
 }
 
+void Queue::save(Saver& saver) const {
+    const auto run = [&](Range span, const Standing& standing) {
+        LiveRun live{Peeked::kReady, span, standing.tries, {}, standing.note};
+        if (standing.where == Where::kLeased) --live.tries.deliveries;
+        if (standing.where == Where::kDelayed) {
+            live.state = Peeked::kDelayed;
+            live.due = standing.at;
+        }
+        if (standing.where == Where::kDead) live.state = Peeked::kDead;
+        saver.run(live);
+    };
+    state_->ledger.save([&](std::uint64_t part, std::string bytes) { saver.present(part, std::move(bytes)); },
+                        [&](const LiveBatch& batch) { saver.batch(batch); }, run);
+}
+
+bool Queue::restore_present(std::uint64_t part, const std::string& bytes) {
+    return state_->ledger.restore_present(part, bytes);
+}
+
+void Queue::restore_live(const LiveBatch& batch) { state_->ledger.restore_live(batch); }
+
+bool Queue::restore_run(const LiveRun& run) {
+    Standing standing = Standing::ready(run.tries);
+    if (run.state == Peeked::kDelayed) standing = Standing::delayed(run.tries, run.due);
+    if (run.state == Peeked::kDead) standing = Standing::dead(run.tries, run.note);
+    return state_->ledger.restore_run(run.span, standing);
+}
+
 void Queue::restore_batch(const StoredBatch& batch) {
     state_->ledger.restore_batch(batch);
     state_->counters.put += batch.range.count;
@@ -30,19 +58,14 @@ void Queue::restore_done(Range range, bool dropped) {
 
 void Queue::restore_returned(Range range, Tries tries, Instant due) {
     State& state = *state_;
-    const Standing standing = due > Instant{} ? Standing::delayed(tries, due) : Standing::ready(tries);
-    state.ledger.visit(range, [&](const Segment& segment) {
-        if (segment.standing.where != Where::kGone) state.ledger.move(segment, standing);
-    });
+    state.ledger.move_all(range, due > Instant{} ? Standing::delayed(tries, due) : Standing::ready(tries));
     state.raise_high_water();
 }
 
 void Queue::restore_died(Range range, Tries tries, const DeathNote& note) {
     State& state = *state_;
     state.counters.died += range.count;
-    state.ledger.visit(range, [&](const Segment& segment) {
-        if (segment.standing.where != Where::kGone) state.ledger.move(segment, Standing::dead(tries, note));
-    });
+    state.ledger.move_all(range, Standing::dead(tries, note));
 }
 
 void Queue::restore_finish(Offset mark, Instant hold_until, Instant now) {
@@ -54,10 +77,7 @@ void Queue::restore_finish(Offset mark, Instant hold_until, Instant now) {
     // What became due before the stop may have been delivered again.
     while (const auto delay = ledger.delay_ended(now)) ledger.move(*delay, Standing::ready(delay->standing.tries));
     state.delivered_mark = std::min(mark, ledger.next_offset());
-    ledger.visit({Offset(), state.delivered_mark.value()}, [&](const Segment& segment) {
-        if (segment.standing.where == Where::kReady)
-            ledger.move(segment, Standing::held(segment.standing.tries, hold_until));
-    });
+    ledger.hold_below(state.delivered_mark, hold_until);
 }
 
 void Queue::restore_counters(const Counters& counters) { state_->counters = counters; }

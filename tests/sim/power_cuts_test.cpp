@@ -49,6 +49,7 @@ void expect_everywhere(const Marks& marks) {
              {"storage errors", marks.storage_errors},
              {"torn tails", marks.torn},
              {"segments rolled", marks.rolled},
+             {"starts from a checkpoint", marks.checkpoints},
          }) {
         EXPECT_GT(count, 0U) << name << " never happened";
     }

@@ -1,27 +1,22 @@
 #include "tests/sim/sim_broker.h"
 
-#include <deque>
+#include <vector>
 
 namespace telpher::sim {
 namespace {
 
-/// Reads a body when it is asked for, and hands it over in the next cycle.
-class InlineLoader final : public broker::BodyLoader {
+/// Runs a job when it is asked for, and hands over its result in the next cycle.
+class InlineBackground final : public broker::Background {
 public:
-    explicit InlineLoader(log::Reader& reader) : reader_(reader) {}
-    void request(broker::BatchRef batch) override {
-        loaded_.push_back({batch, reader_.read(*broker::position_of(batch))});
-    }
-    std::optional<Loaded> next_loaded() override {
-        if (loaded_.empty()) return std::nullopt;
-        Loaded first = std::move(loaded_.front());
-        loaded_.pop_front();
-        return first;
+    void post(Lane, Job job) override { finished_.push_back(job()); }
+    std::size_t run_finished() override {
+        const auto finished = std::exchange(finished_, {});
+        for (const Finish& finish : finished) finish();
+        return finished.size();
     }
 
 private:
-    log::Reader& reader_;
-    std::deque<Loaded> loaded_;
+    std::vector<Finish> finished_;
 };
 
 }  // namespace
@@ -31,6 +26,7 @@ broker::ShardSettings small_settings() {
     settings.data_dir = "log";
     settings.cache_bytes_max = 16 * limits::kKiB;
     settings.step_meta_bytes = 16 * limits::kKiB;
+    settings.checkpoint_bytes = 24 * limits::kKiB;
     return settings;
 }
 
@@ -47,13 +43,12 @@ SimBroker::SimBroker(std::uint64_t seed, broker::ShardSettings settings, log::Lo
 
 Result<void> SimBroker::start() {
     if (shard_) end_life();
-    auto shard = broker::Shard::open(
-        settings_, log_,
-        {.transport = transport_,
-         .files = files_,
-         .clock = clock_,
-         .entropy = [this] { return random_.next(); },
-         .make_loader = [](log::Reader& reader) { return std::make_unique<InlineLoader>(reader); }});
+    auto shard = broker::Shard::open(settings_, log_,
+                                     {.transport = transport_,
+                                      .files = files_,
+                                      .clock = clock_,
+                                      .entropy = [this] { return random_.next(); },
+                                      .make_background = [] { return std::make_unique<InlineBackground>(); }});
     if (!shard) return fail(shard.error());
     shard_ = std::move(*shard);
     shard_->log().on_commit([this] {

@@ -222,6 +222,7 @@ void World::restart() {
     const log::Log& log = broker_.shard().log();
     marks_.torn += log.recovery().torn_bytes > 0 ? 1 : 0;
     marks_.rolled += log.segment_count() > 1 ? 1 : 0;
+    marks_.checkpoints += log.recovery().checkpoint.value() > 0 ? 1 : 0;
 }
 
 template <class Done>

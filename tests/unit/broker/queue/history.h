@@ -60,6 +60,9 @@ private:
     void shrink(Choices& choices);
     void store(Choices& choices, Range range);
     void restart(Choices& choices);
+    void from_log();
+    void from_checkpoint();
+    [[nodiscard]] std::vector<ReturnedRange> present_of(const std::vector<ReturnedRange>& runs) const;
 
     // What to do it with.
     ConsumerId some_consumer(Choices& choices) const;
