@@ -57,6 +57,8 @@ BatchStore::Entry* BatchStore::find(BatchRef ref) {
 void BatchStore::erase(BatchRef ref) {
     const auto found = entries_.find(ref);
     if (found == entries_.end()) return;
+    // One that was written again holds what several were, of which the rest may be wanted before it can be read back.
+    if (found->second.pinned && position_of(ref)) return;
     cached_bytes_ -= found->second.body.bytes().size();
     entries_.erase(found);
     while (!recent_.empty() && !entries_.contains(recent_.front())) recent_.pop_front();

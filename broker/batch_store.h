@@ -44,7 +44,7 @@ public:
     void loaded(BatchRef ref, batch::View view, Instant since);
     /// nullptr if it is not in memory.
     [[nodiscard]] Entry* find(BatchRef ref);
-    /// No message of it is live any more.
+    /// It is hardly wanted any more: nothing of it lives, or of a part of it.
     void erase(BatchRef ref);
     [[nodiscard]] std::size_t cached_bytes() const { return cached_bytes_; }
     [[nodiscard]] std::size_t size() const { return entries_.size(); }

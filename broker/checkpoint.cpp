@@ -53,6 +53,8 @@ public:
         live.add_batch_index(stored.index);
         live.add_batch_place(static_cast<std::int64_t>(stored.ref.value() - place_));
         place_ = stored.ref.value();
+        live.add_batch_of_count(static_cast<std::uint32_t>(batch.of_count));
+        live.add_batch_at(static_cast<std::uint32_t>(batch.at));
         live.add_batch_put_seconds(stored.put.ms / 1000 - put_seconds_);
         put_seconds_ = stored.put.ms / 1000;
     }
@@ -123,6 +125,7 @@ bool in_parallel(const log::v1::LiveState& state) {
     return state.present_size() == state.present_part_size() && state.batch_count_size() == batches &&
            state.batch_live_size() == batches && state.batch_bytes_size() == batches &&
            state.batch_live_bytes_size() == batches && state.batch_index_size() == batches &&
+           state.batch_of_count_size() == batches && state.batch_at_size() == batches &&
            state.batch_place_size() == batches && state.batch_put_seconds_size() == batches &&
            state.run_first_size() == runs && state.run_span_size() == runs && state.run_deliveries_size() == runs &&
            state.run_attempts_size() == runs && state.run_due_ms_size() == runs && state.run_note_size() == runs;
@@ -142,7 +145,9 @@ void restore_batches(HostedQueue& queue, const log::v1::LiveState& state,
                                      state.batch_index(i),
                                      WallTime{put_seconds * 1000}},
                                     state.batch_live(i),
-                                    state.batch_live_bytes(i)};
+                                    state.batch_live_bytes(i),
+                                    state.batch_of_count(i),
+                                    state.batch_at(i)};
         end = live.batch.range.end();
         queue.queue.restore_live(live);
         batch(live);

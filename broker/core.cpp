@@ -86,6 +86,7 @@ void Core::account(HostedQueue& queue) {
     for (const queue::Freed& freed : queue.queue.take_freed()) {
         const auto position = position_of(freed.batch);
         if (position) log.drop_live(position->segment, {freed.messages, freed.bytes});
+        settled_bytes += freed.bytes;
         if (freed.empty) store.erase(freed.batch);
     }
 }

@@ -39,6 +39,7 @@ struct Core {
     bool disk_full = false;
     std::uint64_t disk_room = 0;  ///< What the log could grow by at the last look; 0: not known.
     bool draining = false;
+    std::uint64_t settled_bytes = 0;  ///< Of messages that left the log's segments, since the start; moved ones too.
 
     /// Frames refused because they break the protocol, since the start.
     std::map<Code, std::uint64_t> protocol_errors;

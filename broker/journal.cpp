@@ -9,8 +9,8 @@
 namespace telpher::broker {
 namespace {
 
-// A range costs at most 10 + 10 bytes and its tries and due time 5 + 5 + 10: a record's meta stays below 64 KiB.
-constexpr std::size_t kRangesPerRecord = 1500;
+/// Reasons of dead letters that are written again with one batch: a step of the log has room for so many.
+constexpr std::size_t kReasonsMovedBytes = 256 * limits::kKiB;
 
 log::v1::ProducerMeta change_of(ProducerId producer, log::v1::ProducerMeta::Change change, WallTime now) {
     log::v1::ProducerMeta meta;
@@ -77,7 +77,7 @@ template <class Meta, class Run>
 void in_records(const Meta& empty, std::span<const Run> runs, const std::function<void(Meta&, const Run&)>& add,
                 const std::function<void(const Meta&)>& done) {
     while (!runs.empty()) {
-        const auto part = runs.first(std::min(runs.size(), kRangesPerRecord));
+        const auto part = runs.first(std::min(runs.size(), Journal::kRangesPerRecord));
         runs = runs.subspan(part.size());
         Meta meta = empty;
         std::uint64_t end = 0;
@@ -130,6 +130,55 @@ void Journal::died(QueueId queue, std::span<const queue::Died> died, const queue
     };
     in_records<log::v1::DeathMeta, queue::Died>(empty, died, add,
                                                 [&](const auto& meta) { append(log::Kind::kDeath, queue, meta); });
+}
+
+log::Appended Journal::moved(QueueId queue, std::span<const queue::Queue::Stretch> stretches, Slice body,
+                             const std::function<std::uint64_t(Instant)>& wall_ms) {
+    TELPHER_CHECK(stretches.size() <= kRangesPerRecord);
+    log::v1::MoveMeta meta;
+    std::uint64_t end = 0;
+    log::Record record;
+    for (const queue::Queue::Stretch& stretch : stretches) {
+        meta.add_ranges(stretch.range.first.value() - end);
+        meta.add_ranges(stretch.range.count);
+        end = stretch.range.end().value();
+        meta.add_deliveries(stretch.standing.tries.deliveries);
+        meta.add_attempts(stretch.standing.tries.attempts);
+        const bool delayed = stretch.standing.state == queue::Queue::Peeked::kDelayed;
+        meta.add_due_ms(delayed ? wall_ms(stretch.standing.due) : 0);
+        meta.add_bytes(stretch.bytes);
+        const queue::DeathNote& note = stretch.standing.note;
+        meta.add_dead(note ? static_cast<std::uint32_t>(note->cause) : 0);
+        meta.add_dead_ms(note ? static_cast<std::uint64_t>(note->at.ms) : 0);
+    }
+    record.kind = log::Kind::kMove;
+    record.queue = queue;
+    record.meta = meta.SerializeAsString();
+    record.body = std::move(body);
+    dirty_ = true;
+    const log::Appended appended = log_.append(std::move(record));
+    moved_reasons(queue, stretches);
+    return appended;
+}
+
+void Journal::moved_reasons(QueueId queue, std::span<const queue::Queue::Stretch> stretches) {
+    std::size_t reasons = 0;
+    for (const queue::Queue::Stretch& stretch : stretches) {
+        const queue::DeathNote& note = stretch.standing.note;
+        if (!note || note->reason.empty()) continue;
+        reasons += note->reason.size();
+        if (reasons > kReasonsMovedBytes) return;
+        log::v1::DeathMeta meta;
+        meta.set_moved(true);
+        meta.set_cause(static_cast<std::uint32_t>(note->cause));
+        meta.set_wall_ms(static_cast<std::uint64_t>(note->at.ms));
+        meta.set_reason(note->reason);
+        meta.add_ranges(stretch.range.first.value());
+        meta.add_ranges(stretch.range.count);
+        meta.add_deliveries(stretch.standing.tries.deliveries);
+        meta.add_attempts(stretch.standing.tries.attempts);
+        append(log::Kind::kDeath, queue, meta);
+    }
 }
 
 void Journal::queue_changed(QueueId queue, const log::v1::QueueMeta& change) {

@@ -24,6 +24,9 @@ struct Producer;
 
 class Journal {
 public:
+    /// A range costs at most 10 + 10 bytes, its tries, due time and bytes 5 + 5 + 10 + 10, a death 1 + 10: a record's
+    /// meta stays below 64 KiB.
+    static constexpr std::size_t kRangesPerRecord = 1000;
     /// Replaying the settling or return of a range takes as long as reading about so many bytes of messages.
     static constexpr std::uint64_t kRangeCost = 512;
 
@@ -44,6 +47,9 @@ public:
                  const std::function<std::uint64_t(Instant)>& wall_ms);
     /// Dead letters of one cause, all at `death.at`.
     void died(QueueId queue, std::span<const queue::Died> died, const queue::Death& death, bool nacked);
+    /// Messages that were stored elsewhere, in a batch of their own now; at most kRangesPerRecord stretches.
+    log::Appended moved(QueueId queue, std::span<const queue::Queue::Stretch> stretches, Slice body,
+                        const std::function<std::uint64_t(Instant)>& wall_ms);
     void queue_changed(QueueId queue, const log::v1::QueueMeta& change);
     void producer_opened(QueueId queue, const Producer& producer, WallTime now);
     /// Opened by its name.
@@ -66,6 +72,7 @@ public:
     void flush();
 
 private:
+    void moved_reasons(QueueId queue, std::span<const queue::Queue::Stretch> stretches);
     void append(log::Kind kind, QueueId queue, const google::protobuf::MessageLite& meta);
 
     log::Log& log_;

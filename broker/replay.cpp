@@ -70,6 +70,10 @@ Result<void> Replay::take(const log::RecordView& record) {
         const auto meta = parse<log::v1::BatchMeta>(record);
         return meta ? batch(*queue, *meta, record) : fail(meta.error());
     }
+    if (record.kind == Kind::kMove) {
+        const auto meta = parse<log::v1::MoveMeta>(record);
+        return meta ? moved(*queue, *meta, record) : fail(meta.error());
+    }
     if (record.kind == Kind::kSettle) {
         const auto meta = parse<log::v1::SettleMeta>(record);
         if (!meta) return fail(meta.error());
@@ -203,6 +207,46 @@ Result<void> Replay::batch(HostedQueue& queue, const log::v1::BatchMeta& meta, c
     return {};
 }
 
+Result<void> Replay::moved(HostedQueue& queue, const log::v1::MoveMeta& meta, const log::RecordView& record) {
+    const auto corrupt = [&record](const std::string& what) {
+        return fail(Code::kCorrupt, "record " + std::to_string(record.lsn.value()) + ": " + what);
+    };
+    const auto view = batch::View::reopen(Slice(nullptr, record.body), false);
+    if (!view) return corrupt(view.error().message());
+    const auto ranges = ranges_of(meta.ranges());
+    const auto count = static_cast<int>(ranges.size());
+    if (meta.deliveries_size() != count || meta.attempts_size() != count || meta.due_ms_size() != count ||
+        meta.bytes_size() != count || meta.dead_size() != count || meta.dead_ms_size() != count) {
+        return corrupt("a move record whose lists differ in length");
+    }
+    std::uint32_t index = 0;
+    for (int i = 0; i < count; ++i) {
+        const queue::Range& range = ranges[static_cast<std::size_t>(i)];
+        if (range.count == 0 || range.count > view->count() - index) return corrupt("a move record of other messages");
+        const queue::StoredBatch batch{ref_of(record.position), range, meta.bytes(i), index, view->header().put_time};
+        queue::Queue::LiveRun standing;
+        standing.span = range;
+        standing.tries = {meta.deliveries(i), meta.attempts(i)};
+        if (meta.due_ms(i) > 0) {
+            standing.state = queue::Queue::Peeked::kDelayed;
+            standing.due = instant_of(meta.due_ms(i));
+        }
+        if (meta.dead(i) > 0) {
+            standing.state = queue::Queue::Peeked::kDead;
+            standing.note = queue.note(
+                {static_cast<queue::Cause>(meta.dead(i)), WallTime{static_cast<std::int64_t>(meta.dead_ms(i))}, {}});
+        }
+        queue.queue.restore_moved(batch, standing);
+        index += static_cast<std::uint32_t>(range.count);
+        log::Live& live = live_[record.position.segment];
+        live.messages += range.count;
+        live.bytes += batch.bytes;
+        messages_ += range.count;
+    }
+    free(queue);
+    return {};
+}
+
 void Replay::settle(HostedQueue& queue, const log::v1::SettleMeta& meta) {
     const bool dropped = meta.reason() == log::v1::SettleMeta::REASON_DROPPED;
     for (const queue::Range& range : ranges_of(meta.ranges())) queue.queue.restore_done(range, dropped);
@@ -233,7 +277,10 @@ Result<void> Replay::died(HostedQueue& queue, const log::v1::DeathMeta& meta) {
                              WallTime{static_cast<std::int64_t>(meta.wall_ms())}, meta.reason()};
     const queue::DeathNote note = queue.note(death);
     for (int i = 0; i < count; ++i) {
-        queue.queue.restore_died(ranges[static_cast<std::size_t>(i)], {meta.deliveries(i), meta.attempts(i)}, note);
+        const queue::Range& range = ranges[static_cast<std::size_t>(i)];
+        const queue::Tries tries{meta.deliveries(i), meta.attempts(i)};
+        meta.moved() ? queue.queue.restore_moved_dead(range, tries, note)
+                     : queue.queue.restore_died(range, tries, note);
     }
     queue.queue.restore_nacked(meta.nacked());
     return {};

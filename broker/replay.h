@@ -36,6 +36,7 @@ private:
     void later_snapshot(const log::v1::SnapshotMeta& meta);
     Result<void> snapshot_queue(const log::v1::QueueState& state);
     Result<void> batch(HostedQueue& queue, const log::v1::BatchMeta& meta, const log::RecordView& record);
+    Result<void> moved(HostedQueue& queue, const log::v1::MoveMeta& meta, const log::RecordView& record);
     void settle(HostedQueue& queue, const log::v1::SettleMeta& meta);
     Result<void> returned(HostedQueue& queue, const log::v1::ReturnMeta& meta);
     static Result<void> died(HostedQueue& queue, const log::v1::DeathMeta& meta);

@@ -21,13 +21,16 @@ struct ShardSettings {
     Duration heartbeat = limits::kHeartbeat;
     Duration resume_grace = limits::kResumeGrace;
     Duration restart_hold = limits::kRestartHold;
-    std::size_t cache_bytes_max = 64 * limits::kMiB;  ///< Recent batches kept in memory.
+    std::size_t cache_bytes_max = 16 * limits::kMiB;  ///< Recent batches kept in memory.
     /// Kept free in a segment for what one step logs beside its body: a step may return every lease of a session, in
     /// the worst case one range a message. Only tests with small segments make it smaller.
     std::size_t step_meta_bytes = 3 * limits::kMiB;
     /// What a start may have to read behind the last checkpoint, about; a range of settled messages counts as
     /// Journal::kRangeCost bytes. More if the checkpoints themselves are large.
     std::uint64_t checkpoint_bytes = 128 * limits::kMiB;
+    /// Mostly dead segments are rewritten once the oldest has been left behind for so long: what is taken in order
+    /// would soon empty it anyway.
+    Duration rewrite_age = std::chrono::seconds(10);
     /// Less room than this (free, or in spare segments), or than two segments: puts get DISK_FULL.
     std::uint64_t disk_reserve_bytes = 256 * limits::kMiB;
     queue::Options queue_defaults{};  ///< What a new queue gets where its maker says nothing.

@@ -106,6 +106,7 @@ void Shard::wire() {
     sampler_ = std::make_unique<Sampler>(
         *core_,
         Sampler::Constants{.boot = boot_, .boot_id = boot_id_, .started = started_, .segment_bytes = segment_bytes_});
+    rewriter_ = std::make_unique<Rewriter>(*core_, *background_);
     puts_->start(boot_);
 }
 
@@ -155,6 +156,8 @@ std::size_t Shard::run_finished() {
     const std::size_t finished = background_->run_finished();
     if (gets_->damage()) {
         fail_all(*gets_->damage());
+    } else if (rewriter_->damage()) {
+        fail_all(*rewriter_->damage());
     } else if (gets_->bodies_read() != read_before) {
         queues_->retry_peeks();
     }
@@ -329,6 +332,7 @@ void Shard::maintain() {
     }
     look_at_disk();
     journal_->reclaim();
+    rewriter_->look();
 }
 
 void Shard::change(const LiveSettings& live) {

@@ -18,6 +18,7 @@
 #include "broker/get_desk.h"
 #include "broker/put_desk.h"
 #include "broker/queue_desk.h"
+#include "broker/rewriter.h"
 #include "broker/sampler.h"
 #include "broker/users.h"
 
@@ -76,6 +77,7 @@ public:
         std::string last_error;   ///< Of the last that failed.
     };
     [[nodiscard]] const CheckpointFigures& checkpoints() const { return checkpoints_; }
+    [[nodiscard]] const Rewriter& rewriter() const { return *rewriter_; }
     [[nodiscard]] std::size_t queue_count() const { return catalog_.size(); }
     /// Looks at a bounded part of what the job asks for; true: all of it was looked at.
     bool sample(SampleJob& job) { return sampler_->go_on(job); }
@@ -129,6 +131,7 @@ private:
     std::unique_ptr<EndDesk> ends_;
     std::unique_ptr<QueueDesk> queues_;
     std::unique_ptr<Sampler> sampler_;
+    std::unique_ptr<Rewriter> rewriter_;
 
     std::shared_ptr<const Users> users_ = std::make_shared<const Users>();
     std::uint64_t segment_bytes_ = 0;

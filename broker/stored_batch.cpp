@@ -9,24 +9,44 @@ tl::unexpected<Error> corrupt(const log::StoredRecord& record, const std::string
     return fail(Code::kCorrupt, "record " + std::to_string(record.lsn.value()) + ": " + what);
 }
 
-/// The id of message `index` of the batch in `record`.
-std::optional<Offset> offset_of(const log::StoredRecord& record, std::uint32_t index) {
-    if (record.kind != log::Kind::kBatch) return std::nullopt;
-    log::v1::BatchMeta meta;
-    if (!meta.ParseFromString(record.meta)) return std::nullopt;
-    return Offset(meta.first_offset()) + index;
+/// The id of message `index`.
+std::optional<Offset> offset_of(const std::vector<queue::Range>& ranges, std::uint64_t index) {
+    for (const queue::Range& range : ranges) {
+        if (index < range.count) return range.first + index;
+        index -= range.count;
+    }
+    return std::nullopt;
 }
 
 }  // namespace
 
+Result<std::vector<queue::Range>> messages_of(const log::StoredRecord& record, std::uint32_t count) {
+    log::v1::BatchMeta batch;
+    log::v1::MoveMeta move;
+    std::vector<queue::Range> ranges;
+    if (record.kind == log::Kind::kBatch && batch.ParseFromString(record.meta)) {
+        ranges.push_back({Offset(batch.first_offset()), count});
+    } else if (record.kind == log::Kind::kMove && move.ParseFromString(record.meta)) {
+        Offset end;
+        for (int i = 0; i + 1 < move.ranges_size(); i += 2) {
+            ranges.push_back({end + move.ranges(i), move.ranges(i + 1)});
+            end = ranges.back().end();
+        }
+    } else {
+        return corrupt(record, "holds no messages");
+    }
+    return ranges;
+}
+
 Result<batch::View> open_stored(const log::StoredRecord& record, QueueId queue, Offset offset, std::uint32_t index) {
-    if (record.queue != queue || offset_of(record, index) != offset) {
+    auto view = batch::View::reopen(record.body, false);
+    if (!view) return corrupt(record, view.error().message());
+    const auto ranges = messages_of(record, view->count());
+    if (!ranges) return fail(ranges.error());
+    if (record.queue != queue || index >= view->count() || offset_of(*ranges, index) != offset) {
         return corrupt(record, "stands in the place of the one with message " + std::to_string(offset.value()) +
                                    " of queue number " + std::to_string(queue.value()));
     }
-    auto view = batch::View::reopen(record.body, false);
-    if (!view) return corrupt(record, view.error().message());
-    if (index >= view->count()) return corrupt(record, "has too few messages");
     return view;
 }
 

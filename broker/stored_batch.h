@@ -1,10 +1,16 @@
 // A batch as it was read back from the log: is it the one that was asked for? Pure; any thread.
 #pragma once
 
+#include <vector>
+
 #include "broker/log/log.h"
+#include "broker/queue/queue.h"
 #include "proto/batch.h"
 
 namespace telpher::broker {
+
+/// The messages of a kBatch or kMove record, in the order of its body. kCorrupt if its meta makes no sense.
+Result<std::vector<queue::Range>> messages_of(const log::StoredRecord& record, std::uint32_t count);
 
 /// The batch in `record`, whose checksum the log has proven. kCorrupt if its message `index` is not message `offset` of
 /// `queue`: a whole record, but in the place of another.

@@ -212,33 +212,50 @@ Slice View::records(std::uint32_t index, std::uint32_t count) const {
 }
 
 Slice View::cut(std::uint32_t index, std::uint32_t count) const {
-    TELPHER_CHECK(count > 0 && index <= header_.count && count <= header_.count - index);
-    if (count == header_.count) return bytes_;
+    const Run run{index, count};
+    return pick({&run, 1});
+}
+
+Slice View::pick(std::span<const Run> runs) const {
+    TELPHER_CHECK(!runs.empty());
+    std::uint32_t end = 0;
+    Header header = header_;
+    header.count = 0;
+    std::size_t record_bytes = 0;
+    for (const Run& run : runs) {
+        TELPHER_CHECK(run.count > 0 && run.index >= end && run.index <= header_.count &&
+                      run.count <= header_.count - run.index);
+        end = run.index + run.count;
+        header.count += run.count;
+        record_bytes += records(run.index, run.count).size();
+    }
+    if (header.count == header_.count) return bytes_;
+    header.first += runs.front().index;
     const std::byte* table = bytes_.data() + kHeaderBytes + kLengthBytes * header_.count;
     const std::uint32_t present = header_.attribute_bytes != 0 ? load_le<std::uint32_t>(table) : 0;
-    const Slice own_lengths = lengths(index, count);
-    const Slice own_records = records(index, count);
-
-    Header header = header_;
-    header.count = count;
-    header.first += index;
-    header.attribute_bytes = present == 0 ? 0 : static_cast<std::uint32_t>(kPresenceBytes + row_bytes(present) * count);
-    const std::size_t size = kHeaderBytes + own_lengths.size() + header.attribute_bytes + own_records.size();
+    if (present != 0)
+        header.attribute_bytes = static_cast<std::uint32_t>(kPresenceBytes + row_bytes(present) * header.count);
+    const std::size_t size = kHeaderBytes + kLengthBytes * header.count + header.attribute_bytes + record_bytes;
     auto owner = std::make_shared_for_overwrite<std::byte[]>(size);
-    std::byte* at = std::ranges::copy(own_lengths.bytes(), owner.get() + kHeaderBytes).out;
-    if (present != 0) {
-        at = std::copy_n(table, kPresenceBytes, at);
-        const std::byte* column = table + kPresenceBytes;
-        for (std::uint32_t left = present; left != 0; left &= left - 1) {
-            const std::size_t width = column_bytes(static_cast<Column>(std::countr_zero(left)));
-            at = std::copy_n(column + width * index, width * count, at);
-            column += width * header_.count;
-        }
-    }
-    std::ranges::copy(own_records.bytes(), at);
+    std::byte* at = owner.get() + kHeaderBytes;
+    for (const Run& run : runs) at = std::ranges::copy(lengths(run.index, run.count).bytes(), at).out;
+    if (present != 0) at = pick_attributes(table, present, runs, at);
+    for (const Run& run : runs) at = std::ranges::copy(records(run.index, run.count).bytes(), at).out;
     layout::finish({owner.get(), size}, header);
     const Bytes bytes(owner.get(), size);
     return {std::move(owner), bytes};
+}
+
+std::byte* View::pick_attributes(const std::byte* table, std::uint32_t present, std::span<const Run> runs,
+                                 std::byte* at) const {
+    at = std::copy_n(table, kPresenceBytes, at);
+    const std::byte* column = table + kPresenceBytes;
+    for (std::uint32_t left = present; left != 0; left &= left - 1) {
+        const std::size_t width = column_bytes(static_cast<Column>(std::countr_zero(left)));
+        for (const Run& run : runs) at = std::copy_n(column + width * run.index, width * run.count, at);
+        column += width * header_.count;
+    }
+    return at;
 }
 
 }  // namespace telpher::batch

@@ -30,6 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -74,6 +75,12 @@ struct Header {
 /// A batch that was checked: sizes, sum of the lengths, limits and checksum all hold. Slices share the batch's bytes.
 class View {
 public:
+    /// Messages [index, index + count).
+    struct Run {
+        std::uint32_t index = 0;
+        std::uint32_t count = 0;
+    };
+
     /// Checks `bytes` whole, in one pass and without an allocation. Errors: kProtocol (malformed), kTooLarge (a limit),
     /// kChecksum, kUnsupported (version, attribute bit or column not in `columns_known`). `message_bytes_max` bounds
     /// one record.
@@ -93,12 +100,16 @@ public:
     /// Messages [index, index + count) as a batch of their own: lengths, attributes and records cut, a new header
     /// (sequences go on).
     [[nodiscard]] Slice cut(std::uint32_t index, std::uint32_t count) const;
+    /// The same for several runs of messages, in rising order; the sequence is that of the first.
+    [[nodiscard]] Slice pick(std::span<const Run> runs) const;
     /// Bytes of the records before `index` (0..count). Cheap when asked in rising order: a cursor remembers the last
     /// answer, which is why one View is used by one thread; copies are independent.
     [[nodiscard]] std::uint64_t bytes_before(std::uint32_t index) const;
 
 private:
     View(Slice bytes, const Header& header) : bytes_(std::move(bytes)), header_(header) {}
+    std::byte* pick_attributes(const std::byte* table, std::uint32_t present, std::span<const Run> runs,
+                               std::byte* at) const;
 
     Slice bytes_;
     Header header_;

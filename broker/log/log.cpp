@@ -27,6 +27,8 @@ public:
         for (const InspectedSegment& segment : recovered.segments) {
             segments_.push_back(
                 {segment.header.number, segment.header.capacity, segment.header.first_lsn, segment.snapshot_end, {}});
+            space_.bytes += segment.header.capacity;
+            ++space_.segments;
         }
         end_ = recovered.start.end;
         next_segment_ = recovered.start.next_segment;
@@ -52,6 +54,8 @@ public:
         // However large the snapshot is, half a segment of room follows it, or a roll would only lead to the next one.
         const std::uint64_t capacity = std::max(options_.segment_bytes, bytes + options_.segment_bytes / 2);
         segments_.push_back({next_segment_, capacity, last_lsn_ + 1, last_lsn_ + snapshot.size(), {}});
+        space_.bytes += capacity;
+        ++space_.segments;
         next_segment_ += 1;
         end_ = kSegmentHeaderBytes;
         for (std::size_t i = 0; i < snapshot.size(); ++i) {
@@ -105,12 +109,26 @@ public:
         Live& found = find(segment).live;
         found.messages += live.messages;
         found.bytes += live.bytes;
+        space_.live.messages += live.messages;
+        space_.live.bytes += live.bytes;
     }
     void drop_live(SegmentId segment, Live live) override {
         Live& found = find(segment).live;
         TELPHER_CHECK(found.messages >= live.messages && found.bytes >= live.bytes);
         found.messages -= live.messages;
         found.bytes -= live.bytes;
+        space_.live.messages -= live.messages;
+        space_.live.bytes -= live.bytes;
+    }
+    [[nodiscard]] LogSpace space() const override { return space_; }
+    [[nodiscard]] Live live_in(SegmentId segment) const override {
+        if (segments_.empty() || segment < segments_.front().number || segment > segments_.back().number) return {};
+        return segments_[segment - segments_.front().number].live;
+    }
+    [[nodiscard]] std::optional<Walk> oldest() const override {
+        if (segments_.size() < 2 || segments_[1].snapshot_end > committed_lsn()) return std::nullopt;
+        const Segment& front = segments_.front();
+        return Walk{front.number, kSegmentHeaderBytes, front.first_lsn, segments_[1].first_lsn};
     }
 
     std::size_t reclaim() override {
@@ -122,6 +140,8 @@ public:
             item.segment = segments_.front().number;
             item.capacity = segments_.front().capacity;
             pending_.push_back(std::move(item));
+            space_.bytes -= segments_.front().capacity;
+            --space_.segments;
             segments_.pop_front();
             ++dropped;
         }
@@ -201,6 +221,7 @@ private:
     Lsn last_lsn_;
     Job pending_;
     std::uint64_t appended_bytes_ = 0;
+    LogSpace space_;
 };
 
 }  // namespace

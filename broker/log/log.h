@@ -36,7 +36,7 @@ enum class Kind : std::uint8_t {
     kMark = 7,         ///< MarkMeta: delivered marks and memory-queue counts, logged lazily.
     kBoot = 8,         ///< BootMeta: a start of the daemon (boot counter).
     kEnd = 9,          ///< A clean stop: nothing follows but a kBoot.
-    kMove = 10,        ///< MoveMeta + a batch: live messages written again, each with its id (reserved).
+    kMove = 10,        ///< MoveMeta + a batch: live messages written again, so that their old segment can go.
     kDeath = 11,       ///< DeathMeta: messages that became dead letters, and why.
     kCheckpoint = 12,  ///< CheckpointMeta: never in a segment; a part of a checkpoint file.
 };
@@ -90,6 +90,7 @@ struct RecordView {
 
 /// A record as read back.
 struct StoredRecord {
+    Position position;
     Lsn lsn;
     Kind kind = Kind::kBatch;
     QueueId queue;
@@ -129,12 +130,31 @@ struct CommitFigures {
     CountHistogram messages;  ///< Messages put that it made durable.
 };
 
+/// What the log takes on the disk, without spares, and what of it lives.
+struct LogSpace {
+    std::uint64_t bytes = 0;
+    Live live;
+    std::size_t segments = 0;
+};
+
+/// A walk through the records of a segment that another follows.
+struct Walk {
+    SegmentId segment;
+    std::uint64_t at = 0;  ///< Of the next record ...
+    Lsn next;              ///< ... and its lsn.
+    Lsn end;               ///< The first lsn of the following segment.
+    [[nodiscard]] bool done() const { return next >= end; }
+};
+
 /// Reads bodies of committed records. Thread-safe; keeps a bounded number of files open.
 class Reader {
 public:
     virtual ~Reader() = default;
     /// The record at `position`. kCorrupt, with the place, if what stands there is not a whole record of that segment.
     virtual Result<StoredRecord> read(const Position& position) = 0;
+    /// Reads on in a segment: about `bytes_max` bytes of it, at least one record. Returns those that hold messages.
+    /// kCorrupt, with the place, at anything that is not the next record.
+    virtual Result<std::vector<StoredRecord>> walk(Walk& walk, std::uint64_t bytes_max) = 0;
 };
 
 /// The commit thread's work.
@@ -199,6 +219,11 @@ public:
     /// many. They go with the next flush(), behind everything appended before this call: append what emptied them
     /// first.
     virtual std::size_t reclaim() = 0;
+    [[nodiscard]] virtual LogSpace space() const = 0;
+    /// The way through the oldest segment, if the next one's snapshot is committed: without what lives in it, it could
+    /// be let go of.
+    [[nodiscard]] virtual std::optional<Walk> oldest() const = 0;
+    [[nodiscard]] virtual Live live_in(SegmentId segment) const = 0;
     /// Segments on disk, with spares; bytes = segments * segment_bytes.
     [[nodiscard]] virtual std::size_t segment_count() const = 0;
     /// What the log can still grow by when its disk has `free_bytes` free: spares are room too, and segments that are

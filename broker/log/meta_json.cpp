@@ -122,7 +122,16 @@ Json death_json(const v1::DeathMeta& meta) {
             {"cause", meta.cause() < kCauses.size() ? Json(kCauses[meta.cause()]) : Json(meta.cause())},
             {"wall_ms", meta.wall_ms()},
             {"reason", meta.reason()},
-            {"nacked", meta.nacked()}};
+            {"nacked", meta.nacked()},
+            {"moved", meta.moved()}};
+}
+
+Json move_json(const v1::MoveMeta& meta) {
+    return {{"offsets", ranges_json(meta.ranges())},
+            {"deliveries", list_json(meta.deliveries())},
+            {"attempts", list_json(meta.attempts())},
+            {"due_ms", list_json(meta.due_ms())},
+            {"bytes", list_json(meta.bytes())}};
 }
 
 Json queue_json(const v1::QueueMeta& meta) {
@@ -201,7 +210,8 @@ std::optional<Json> meta_json(Kind kind, Bytes meta) {
             return decoded<v1::BootMeta>(meta, boot_json);
         case Kind::kEnd:
             return Json::object();
-        case Kind::kMove:        // reserved: no daemon writes one
+        case Kind::kMove:
+            return decoded<v1::MoveMeta>(meta, move_json);
         case Kind::kCheckpoint:  // not in a segment
             return std::nullopt;
     }

@@ -3,14 +3,15 @@
 #include <vector>
 
 #include "broker/log/record.h"
+#include "broker/log/scanner.h"
 #include "broker/log/segment.h"
 
 namespace telpher::log {
 namespace {
 
-tl::unexpected<Error> corrupt(const Position& position, const char* what) {
+tl::unexpected<Error> corrupt(const Position& position, std::string_view what) {
     return fail(Code::kCorrupt, "segment " + std::to_string(position.segment.value()) + ", byte " +
-                                    std::to_string(position.at) + ": " + what);
+                                    std::to_string(position.at) + ": " + std::string(what));
 }
 
 /// Fills `into`; kCorrupt if the file ends before.
@@ -32,7 +33,7 @@ Result<std::shared_ptr<const SegmentReader::Entry>> SegmentReader::find(SegmentI
     if (auto done = read_whole(**file, {segment, 0}, 0, block); !done) return fail(done.error());
     const auto header = decode_segment_header(block);
     if (!header || header->number != segment) return corrupt({segment, 0}, "no valid segment header");
-    entry = std::make_shared<const Entry>(Entry{segment, std::move(*file), header->salt});
+    entry = std::make_shared<const Entry>(Entry{segment, std::move(*file), *header});
     std::atomic_store(&slot(segment), entry);
     return entry;
 }
@@ -44,7 +45,7 @@ Result<StoredRecord> SegmentReader::read(const Position& position) {
     const File& file = *(*entry)->file;
     if (auto done = read_whole(file, position, position.at, start); !done) return fail(done.error());
     const auto header = decode_record_header(start);
-    if (!header || header->version != kRecordVersion || header->salt != (*entry)->salt) {
+    if (!header || header->version != kRecordVersion || header->salt != (*entry)->header.salt) {
         return corrupt(position, "no valid record header");
     }
     std::vector<std::byte> bytes(std::size_t{header->meta_bytes} + header->body_bytes);
@@ -56,8 +57,32 @@ Result<StoredRecord> SegmentReader::read(const Position& position) {
         header->payload_checksum) {
         return corrupt(position, "meta or body against its checksum");
     }
-    return StoredRecord{header->lsn, header->kind, header->queue, std::string(as_text(whole.first(header->meta_bytes))),
+    return StoredRecord{position,
+                        header->lsn,
+                        header->kind,
+                        header->queue,
+                        std::string(as_text(whole.first(header->meta_bytes))),
                         Slice::own(std::move(bytes)).part(header->meta_bytes, header->body_bytes)};
+}
+
+Result<std::vector<StoredRecord>> SegmentReader::walk(Walk& walk, std::uint64_t bytes_max) {
+    const auto entry = find(walk.segment);
+    if (!entry) return fail(entry.error());
+    SegmentScanner scanner(*(*entry)->file, (*entry)->header);
+    scanner.seek(walk.at);
+    std::vector<StoredRecord> records;
+    for (const std::uint64_t from = walk.at; !walk.done() && walk.at - from < bytes_max;) {
+        const Position position{walk.segment, walk.at};
+        const auto found = scanner.next(walk.next);
+        if (!found) return fail(found.error());
+        if (found->damage) return corrupt(position, damage_text(*found->damage));
+        walk.at = scanner.at();
+        walk.next += 1;
+        if (found->body.empty()) continue;
+        records.push_back({position, found->header.lsn, found->header.kind, found->header.queue,
+                           std::string(as_text(found->meta)), Slice::copy(found->body)});
+    }
+    return records;
 }
 
 void SegmentReader::forget(SegmentId segment) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "broker/log/log.h"
+#include "broker/log/segment.h"
 
 namespace telpher::log {
 
@@ -19,6 +20,7 @@ public:
     SegmentReader(FileSystem& files, std::string dir) : files_(files), dir_(std::move(dir)) {}
 
     Result<StoredRecord> read(const Position& position) override;
+    Result<std::vector<StoredRecord>> walk(Walk& walk, std::uint64_t bytes_max) override;
     /// The segment is about to lose its name: later reads do not find it.
     void forget(SegmentId segment);
 
@@ -26,7 +28,7 @@ private:
     struct Entry {
         SegmentId segment;
         std::unique_ptr<File> file;
-        std::uint64_t salt;  ///< Of the records that belong to it.
+        SegmentHeader header;
     };
     /// The open segment, from its slot or opened now.
     Result<std::shared_ptr<const Entry>> find(SegmentId segment);

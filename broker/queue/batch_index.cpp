@@ -11,7 +11,9 @@ void BatchIndex::add(const StoredBatch& batch) { restore({batch, batch.range.cou
 void BatchIndex::restore(const LiveBatch& live) {
     const StoredBatch& batch = live.batch;
     const Range& range = batch.range;
+    const std::uint64_t of_count = live.of_count > 0 ? live.of_count : range.count;
     TELPHER_CHECK(live.messages > 0 && live.messages <= range.count && live.bytes <= batch.bytes);
+    TELPHER_CHECK(of_count <= UINT32_MAX && range.count <= of_count && live.at <= of_count - range.count);
     TELPHER_CHECK(range.count > 0 && range.count <= UINT32_MAX && batch.bytes <= UINT32_MAX);
     const auto next = batches_.lower_bound(range.first);
     TELPHER_CHECK(next == batches_.end() || range.end() <= next->first);
@@ -20,14 +22,19 @@ void BatchIndex::restore(const LiveBatch& live) {
     const auto put_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(batch.put.ms / 1000, 0, UINT32_MAX));
     batches_.emplace_hint(
         next, range.first,
-        Batch{batch.ref, static_cast<std::uint32_t>(batch.bytes), count, static_cast<std::uint32_t>(live.messages),
+        Batch{batch.ref, static_cast<std::uint32_t>(batch.bytes), static_cast<std::uint32_t>(of_count),
+              static_cast<std::uint32_t>(live.at), count, static_cast<std::uint32_t>(live.messages),
               static_cast<std::uint32_t>(live.bytes), batch.index, put_seconds});
     bytes_ += live.bytes;
 }
 
 LiveBatch BatchIndex::stored(Offset first, const Batch& batch) {
     const WallTime put{std::int64_t{batch.put_seconds} * 1000};
-    return {{batch.ref, Range{first, batch.count}, batch.bytes, batch.index, put}, batch.live, batch.live_bytes};
+    return {{batch.ref, Range{first, batch.count}, batch.bytes, batch.index, put},
+            batch.live,
+            batch.live_bytes,
+            batch.of_count,
+            batch.at};
 }
 
 template <class Map>
@@ -44,8 +51,8 @@ auto BatchIndex::place_in(Batches::const_iterator found, Range range) -> Place {
     return {batch.ref,
             batch.index + static_cast<std::uint32_t>(index),
             Range{range.first, std::min(range.count, batch.count - index)},
-            MeanBytes(batch.count, batch.bytes),
-            index,
+            MeanBytes(batch.of_count, batch.bytes),
+            batch.at + index,
             WallTime{std::int64_t{batch.put_seconds} * 1000}};
 }
 
@@ -104,6 +111,42 @@ std::uint64_t BatchIndex::release(Range range) {
     TELPHER_CHECK(bytes_ >= bytes);
     bytes_ -= bytes;
     return bytes;
+}
+
+void BatchIndex::keep(Offset first, const Batch& batch, Offset from, Offset end, const OffsetSet& present) {
+    if (from >= end) return;
+    const auto skipped = static_cast<std::uint32_t>(from - first);
+    Batch piece = batch;
+    piece.at += skipped;
+    piece.index += skipped;
+    piece.count = static_cast<std::uint32_t>(end - from);
+    piece.live = 0;
+    piece.live_bytes = 0;
+    const MeanBytes mean(batch.of_count, batch.bytes);
+    for (Offset at = present.next(from); at < end;) {
+        const Offset stop = present.end_of_run(at, end);
+        piece.live += static_cast<std::uint32_t>(stop - at);
+        piece.live_bytes += static_cast<std::uint32_t>(mean.of(piece.at + (at - from), stop - at));
+        at = present.next(stop);
+    }
+    if (piece.live > 0) batches_.emplace(from, piece);
+}
+
+void BatchIndex::carve(Range range, const OffsetSet& present) {
+    auto found = batches_.upper_bound(range.first);
+    if (found != batches_.begin()) --found;
+    while (found != batches_.end() && found->first < range.end()) {
+        const auto [first, batch] = *found;
+        const Offset end = first + batch.count;
+        if (end <= range.first) {
+            ++found;
+            continue;
+        }
+        batches_.erase(found);
+        keep(first, batch, first, range.first, present);
+        keep(first, batch, range.end(), end, present);
+        found = batches_.lower_bound(range.first);
+    }
 }
 
 }  // namespace telpher::queue

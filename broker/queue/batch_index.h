@@ -24,7 +24,7 @@ public:
         BatchRef batch;
         std::uint32_t index = 0;  ///< In the batch, of range.first.
         Range range;
-        MeanBytes mean;      ///< Of the batch, or of the run of it that is known here ...
+        MeanBytes mean;      ///< Of the batch ...
         std::uint64_t at{};  ///< ... in which range.first has this number.
         WallTime put;
         [[nodiscard]] std::uint64_t bytes() const { return mean.of(at, range.count); }
@@ -38,10 +38,12 @@ public:
     [[nodiscard]] std::uint64_t bytes(Range range) const;
     /// Bytes of all that is live in `range`, which may have holes: those that are not `present`.
     [[nodiscard]] std::uint64_t bytes(Range range, const OffsetSet& present) const;
-    /// A batch of which only some messages live; which ones is known elsewhere.
+    /// A batch, or a piece of one, of which only some messages live; which ones is known elsewhere.
     void restore(const LiveBatch& batch);
     /// These live messages are gone; returns their bytes.
     std::uint64_t release(Range range);
+    /// Nothing of `range` is in these batches any more: what is left of them beside it, if `present`, becomes pieces.
+    void carve(Range range, const OffsetSet& present);
 
     [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
     [[nodiscard]] std::size_t size() const { return batches_.size(); }
@@ -55,11 +57,13 @@ public:
     }
 
 private:
-    /// There may be millions of them: 40 bytes, and 8 for the key.
+    /// A batch, or a piece of one. There may be millions of them: 40 bytes, and 8 for the key.
     struct Batch {
         BatchRef ref;
-        std::uint32_t bytes;
-        std::uint32_t count;
+        std::uint32_t bytes;     // of the whole batch ...
+        std::uint32_t of_count;  // ... and its messages: what one weighs
+        std::uint32_t at;        // of the piece in it
+        std::uint32_t count;     // of the piece, as all that follows
         std::uint32_t live;
         std::uint32_t live_bytes;
         std::uint32_t index;        // of the first message in what `ref` names
@@ -70,6 +74,8 @@ private:
     [[nodiscard]] static auto holding(Map& batches, Offset offset);
     [[nodiscard]] static Place place_in(Batches::const_iterator batch, Range range);
     [[nodiscard]] static LiveBatch stored(Offset first, const Batch& batch);
+    /// Enters what of `batch` lies in [from, end), if anything of it is present.
+    void keep(Offset first, const Batch& batch, Offset from, Offset end, const OffsetSet& present);
 
     Batches batches_;
     std::uint64_t bytes_ = 0;

@@ -154,6 +154,35 @@ bool Ledger::restore_run(Range span, const Standing& to) {
     return true;
 }
 
+void Ledger::restore_moved(const StoredBatch& batch, const Standing& to) {
+    const Range& range = batch.range;
+    visit(range, [this](const Segment& segment) {
+        if (segment.standing.where != Where::kGone) move(segment, Standing::gone());
+    });
+    next_offset_ = std::max(next_offset_, range.end());
+    for (const Offset edge : {range.first, range.end()}) {
+        ready_.split(edge);
+        delayed_.split(edge);
+        held_.split(edge);
+        dead_.split(edge);
+    }
+    batches_.carve(range, present_);
+    present_.add(range);
+    batches_.add(batch);
+    put_run(range, range.count, to);
+    weigh(Where::kReady, to.where, batch.bytes);
+}
+
+void Ledger::relocate(const std::vector<StoredBatch>& moved) {
+    // The sums of bytes stay as they are: what moves weighs what it did, place by place.
+    for (const StoredBatch& batch : moved) {
+        const std::uint64_t bytes = batches_.release(batch.range);
+        TELPHER_CHECK(bytes == batch.bytes);
+        batches_.carve(batch.range, present_);
+        batches_.add(batch);
+    }
+}
+
 void Ledger::move_all(Range range, const Standing& to) {
     if (range.first >= next_offset_) return;
     const Offset end = range.first + std::min(range.count, next_offset_ - range.first);

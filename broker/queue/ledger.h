@@ -81,6 +81,10 @@ public:
     void restore_batch(const StoredBatch& batch);
     bool restore_present(std::uint64_t part, const std::string& bytes) { return present_.restore(part, bytes); }
     void restore_live(const LiveBatch& batch) { batches_.restore(batch); }
+    /// Messages that were in other batches, or in none, are in this one; they stand so.
+    void restore_moved(const StoredBatch& batch, const Standing& to);
+    /// Messages are in other batches from now on, each of which has messages of one standing.
+    void relocate(const std::vector<StoredBatch>& moved);
     /// All that is present in `span` is in that place; false if nothing is, or it is in another place already.
     bool restore_run(Range span, const Standing& to);
 

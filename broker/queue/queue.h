@@ -75,6 +75,8 @@ struct LiveBatch {
     StoredBatch batch;
     std::uint64_t messages = 0;  ///< Of it; at least one.
     std::uint64_t bytes = 0;     ///< Theirs.
+    std::uint64_t of_count = 0;  ///< A piece of a batch of so many messages, which weigh `batch.bytes`; 0: all of it.
+    std::uint64_t at = 0;        ///< Where in it the piece begins.
 };
 
 /// How often a message was handed out and how often its handling failed.
@@ -364,11 +366,28 @@ public:
     /// stored().
     void save(Saver& saver) const;
 
+    // --- messages that are stored elsewhere from now on ---
+    /// Messages next to each other, of one batch and one standing.
+    struct Stretch {
+        Range range;
+        std::uint32_t index = 0;  ///< Of the first in its batch.
+        std::uint64_t bytes = 0;
+        LiveRun standing;  ///< `span` is `range`.
+    };
+    /// What of `range` is still there, and stored in that batch.
+    [[nodiscard]] std::vector<Stretch> stored_in(BatchRef batch, Range range) const;
+    /// Stretches are stored there from now on. take_freed() says what left the old batches.
+    void relocate(const std::vector<StoredBatch>& moved);
+
     // --- replay, in the order of the log, before any of the above ---
     /// What save() told, in its order, after restore(). False: it makes no sense.
     bool restore_present(std::uint64_t part, const std::string& bytes);
     void restore_live(const LiveBatch& batch);
     bool restore_run(const LiveRun& run);
+    /// A batch that holds what was in others before, or in none that the replay has seen; it stands so.
+    void restore_moved(const StoredBatch& batch, const LiveRun& standing);
+    /// What is remembered of dead letters among them; does not count.
+    void restore_moved_dead(Range range, Tries tries, const DeathNote& note);
     /// Where a snapshot begins: what is below `next_offset` and not told with restore_batch() is settled.
     void restore(std::uint64_t next_offset, bool sealed, bool paused, const Counters& counters);
     void restore_batch(const StoredBatch& batch);  ///< Ready; counts as put.

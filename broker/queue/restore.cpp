@@ -6,6 +6,28 @@
 
 namespace telpher::queue {
 
+namespace {
+
+/// As the log has it: without a lease.
+Queue::LiveRun logged(Range span, const Standing& standing) {
+    Queue::LiveRun live{Queue::Peeked::kReady, span, standing.tries, {}, standing.note};
+    if (standing.where == Where::kLeased) --live.tries.deliveries;
+    if (standing.where == Where::kDelayed) {
+        live.state = Queue::Peeked::kDelayed;
+        live.due = standing.at;
+    }
+    if (standing.where == Where::kDead) live.state = Queue::Peeked::kDead;
+    return live;
+}
+
+Standing standing_of(const Queue::LiveRun& run) {
+    if (run.state == Queue::Peeked::kDelayed) return Standing::delayed(run.tries, run.due);
+    if (run.state == Queue::Peeked::kDead) return Standing::dead(run.tries, run.note);
+    return Standing::ready(run.tries);
+}
+
+}  // namespace
+
 void Queue::restore(std::uint64_t next_offset, bool sealed, bool paused, const Counters& counters) {
     State& state = *state_;
     state.ledger.restore_next(Offset(next_offset));
@@ -14,17 +36,26 @@ void Queue::restore(std::uint64_t next_offset, bool sealed, bool paused, const C
     state.counters = counters;
 }
 
-void Queue::save(Saver& saver) const {
-    const auto run = [&](Range span, const Standing& standing) {
-        LiveRun live{Peeked::kReady, span, standing.tries, {}, standing.note};
-        if (standing.where == Where::kLeased) --live.tries.deliveries;
-        if (standing.where == Where::kDelayed) {
-            live.state = Peeked::kDelayed;
-            live.due = standing.at;
+std::vector<Queue::Stretch> Queue::stored_in(BatchRef batch, Range range) const {
+    std::vector<Stretch> stretches;
+    const Ledger& ledger = state_->ledger;
+    ledger.visit(range, [&](const Segment& segment) {
+        if (segment.standing.where == Where::kGone) return;
+        for (Range rest = segment.range; rest.count > 0;) {
+            const BatchIndex::Place place = ledger.place(rest);
+            if (place.batch == batch) {
+                stretches.push_back({place.range, place.index, place.bytes(), logged(place.range, segment.standing)});
+            }
+            rest = {place.range.end(), rest.count - place.range.count};
         }
-        if (standing.where == Where::kDead) live.state = Peeked::kDead;
-        saver.run(live);
-    };
+    });
+    return stretches;
+}
+
+void Queue::relocate(const std::vector<StoredBatch>& moved) { state_->ledger.relocate(moved); }
+
+void Queue::save(Saver& saver) const {
+    const auto run = [&](Range span, const Standing& standing) { saver.run(logged(span, standing)); };
     state_->ledger.save([&](std::uint64_t part, std::string bytes) { saver.present(part, std::move(bytes)); },
                         [&](const LiveBatch& batch) { saver.batch(batch); }, run);
 }
@@ -35,11 +66,15 @@ bool Queue::restore_present(std::uint64_t part, const std::string& bytes) {
 
 void Queue::restore_live(const LiveBatch& batch) { state_->ledger.restore_live(batch); }
 
-bool Queue::restore_run(const LiveRun& run) {
-    Standing standing = Standing::ready(run.tries);
-    if (run.state == Peeked::kDelayed) standing = Standing::delayed(run.tries, run.due);
-    if (run.state == Peeked::kDead) standing = Standing::dead(run.tries, run.note);
-    return state_->ledger.restore_run(run.span, standing);
+bool Queue::restore_run(const LiveRun& run) { return state_->ledger.restore_run(run.span, standing_of(run)); }
+
+void Queue::restore_moved(const StoredBatch& batch, const LiveRun& standing) {
+    state_->ledger.restore_moved(batch, standing_of(standing));
+    state_->raise_high_water();
+}
+
+void Queue::restore_moved_dead(Range range, Tries tries, const DeathNote& note) {
+    state_->ledger.move_all(range, Standing::dead(tries, note));
 }
 
 void Queue::restore_batch(const StoredBatch& batch) {

@@ -50,6 +50,7 @@ void expect_everywhere(const Marks& marks) {
              {"torn tails", marks.torn},
              {"segments rolled", marks.rolled},
              {"starts from a checkpoint", marks.checkpoints},
+             {"segments rewritten", marks.rewritten},
          }) {
         EXPECT_GT(count, 0U) << name << " never happened";
     }

@@ -14,7 +14,8 @@ namespace telpher::sim {
 /// What happened at least once, over all runs: a simulation that never gets somewhere proves nothing about it.
 struct Marks {
     std::uint64_t parked = 0, cancelled = 0, resumed = 0, lease_lost = 0, claimed = 0, ends = 0, refused = 0;
-    std::uint64_t power_cuts = 0, kills = 0, stops = 0, storage_errors = 0, torn = 0, rolled = 0, checkpoints = 0;
+    std::uint64_t power_cuts = 0, kills = 0, stops = 0, storage_errors = 0, torn = 0, rolled = 0, checkpoints = 0,
+                  rewritten = 0;
     std::uint64_t redelivered = 0, dropped = 0, dead = 0, redriven = 0, confirmed = 0, settled = 0, steps = 0;
     std::uint64_t taken_over = 0;
 };

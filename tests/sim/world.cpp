@@ -189,6 +189,7 @@ void World::look_for_failure() {
 }
 
 void World::die(Death death) {
+    if (broker_.running()) marks_.rewritten += broker_.shard().rewriter().segments_freed();
     ++(death == Death::kStop ? marks_.stops : death == Death::kKill ? marks_.kills : marks_.power_cuts);
     if (death == Death::kStop) {
         if (auto stopped = broker_.stop(); !stopped && !storage_broken_) {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "broker/queue/mean_bytes.h"
 #include "queue_fixture.h"
 
 namespace telpher::queue {
@@ -335,7 +336,36 @@ void History::replay(Queue& queue, const Record& record) {
             return queue.restore_returned(record.range, record.tries, record.due);
         case Record::kDied:
             return queue.restore_died(record.range, record.tries, record.note);
+        case Record::kMoved:
+            return queue.restore_moved({BatchRef(record.batch), record.range, record.bytes, record.index},
+                                       {record.state, record.range, record.tries, record.due, record.note});
     }
+}
+
+/// What is left of a batch is stored in another from now on.
+void History::relocate(Choices& choices) {
+    if (live_.empty()) return;
+    const std::uint64_t old = std::next(live_.begin(), static_cast<std::ptrdiff_t>(choices.below(live_.size())))->first;
+    const auto stretches = queue_->stored_in(BatchRef(old), {Offset(), queue_->next_offset().value()});
+    if (stretches.empty()) return;
+    ++batches_;
+    std::vector<StoredBatch> moved;
+    std::uint32_t index = 0;
+    for (const Queue::Stretch& stretch : stretches) {
+        const auto& [state, span, tries, due, note] = stretch.standing;
+        moved.push_back({BatchRef(batches_), stretch.range, stretch.bytes, index});
+        log_.push_back({Record::kMoved, stretch.range, batches_, stretch.bytes, tries, due, note, index, state});
+        const MeanBytes mean(stretch.range.count, stretch.bytes);
+        for (std::uint32_t i = 0; i < stretch.range.count; ++i, ++index) {
+            auto& message = reference_.messages.at(stretch.range.first.value() + i);
+            same(message.batch, old, "where a message was");
+            message.batch = batches_;
+            message.index = index;
+            message.bytes = mean.of(i, 1);
+        }
+        live_[batches_] += stretch.range.count;
+    }
+    queue_->relocate(moved);
 }
 
 /// A new queue from the log; and from any prefix of it a queue that keeps its bound.
@@ -366,7 +396,7 @@ void History::from_log() {
     live_.clear();
     for (const Record& record : log_) {
         replay(*queue, record);
-        if (record.kind == Record::kBatch) live_[record.batch] = record.range.count;
+        if (record.kind == Record::kBatch || record.kind == Record::kMoved) live_[record.batch] += record.range.count;
     }
     queue_ = std::move(queue);
 }
@@ -399,8 +429,10 @@ void History::check_freed() {
     for (const Freed& freed : queue_->take_freed()) {
         same(live_.at(freed.batch.value()) >= freed.messages, true, "freed at most what lived");
         live_[freed.batch.value()] -= freed.messages;
-        same(freed.empty, live_[freed.batch.value()] == 0, "empty");
-        if (freed.empty) live_.erase(freed.batch.value());
+        // A batch that holds what was in others is several to the queue.
+        const bool empty = live_[freed.batch.value()] == 0;
+        same(freed.empty || !empty, true, "empty");
+        if (empty) live_.erase(freed.batch.value());
     }
     std::uint64_t live = 0;
     for (const auto& [batch, count] : live_) live += count;
@@ -440,7 +472,7 @@ void History::step(std::uint64_t command) {
         {&History::deliver, 20}, {&History::settle, 36},     {&History::set_credit, 8},    {&History::advance, 6},
         {&History::detach, 3},   {&History::extend, 3},      {&History::claim, 6},         {&History::seal, 2},
         {&History::change, 2},   {&History::cancel, 2},      {&History::shrink, 2},        {&History::look, 3},
-        {&History::restart, 2},  {&History::handle_dead, 6},
+        {&History::restart, 2},  {&History::handle_dead, 6}, {&History::relocate, 3},
     };
     static constexpr std::uint64_t kWeights = [] {
         std::uint64_t sum = 0;

@@ -59,6 +59,7 @@ private:
     void cancel(Choices& choices);
     void shrink(Choices& choices);
     void store(Choices& choices, Range range);
+    void relocate(Choices& choices);
     void restart(Choices& choices);
     void from_log();
     void from_checkpoint();
@@ -75,13 +76,15 @@ private:
 
     // The log, as a shard would write it.
     struct Record {
-        enum Kind { kBatch, kDone, kDropped, kReturned, kDied } kind;
+        enum Kind { kBatch, kDone, kDropped, kReturned, kDied, kMoved } kind;
         Range range;
         std::uint64_t batch = 0;
         std::uint64_t bytes = 0;
         Tries tries;
         Instant due;
         DeathNote note = {};
+        std::uint32_t index = 0;
+        Queue::Peeked::State state = Queue::Peeked::kReady;
     };
     void log(const std::vector<Range>& ranges, Record::Kind kind) {
         for (const Range& range : ranges) log_.push_back({kind, range, 0, 0, {}, {}});

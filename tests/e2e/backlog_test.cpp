@@ -1,0 +1,164 @@
+// A backlog of millions: what it costs in memory, how long a killed broker takes to serve it again, and whether it
+// drains as fast as a queue that has none. TELPHER_BACKLOG sets the number of messages.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <iostream>
+#include <thread>
+
+#include "telpher/telpher.hpp"
+#include "tests/support/broker.h"
+#include "tests/support/seed.h"
+
+namespace telpher::test {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kMessages = 200'000;
+#else
+constexpr std::uint64_t kMessages = 10'000'000;
+#endif
+constexpr std::uint64_t kProducers = 4;
+constexpr std::uint64_t kMebi = 1024 * 1024;
+/// What 10 and 100 million messages may cost; between and beyond, in proportion.
+constexpr std::uint64_t kResidentMax = 40 * kMebi;
+constexpr std::uint64_t kResidentMaxLarge = 250 * kMebi;
+constexpr std::uint64_t kLarge = 100'000'000;
+
+double seconds_since(std::chrono::steady_clock::time_point began) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+class Backlog : public testing::Test {
+protected:
+    Queue open(Client& client, const std::string& name) {
+        QueueOptions options;
+        options.maxsize = 2 * messages_ + 1000;
+        return client.queue(name, options);
+    }
+    ClientOptions server() const {
+        ClientOptions options;
+        options.server = broker_.ipc();
+        return options;
+    }
+    /// Puts `count` messages of 100 bytes through put_async by four producers, and one in a hundred beside them alone,
+    /// each in a batch of its own.
+    void put(const std::string& queue, std::uint64_t count) {
+        std::vector<std::thread> producers;
+        const std::uint64_t alone = count / 100 / kProducers;
+        const std::uint64_t piped = count / kProducers - alone;
+        for (std::uint64_t producer = 0; producer < kProducers; ++producer) {
+            producers.emplace_back([&, piped] {
+                Client client(server());
+                Queue out = open(client, queue);
+                const std::string body(100, 'm');
+                for (std::uint64_t i = 0; i < piped; ++i) ASSERT_TRUE(out.put_async(body));
+                ASSERT_TRUE(out.flush());
+            });
+            producers.emplace_back([&, alone] {
+                Client client(server());
+                Queue out = open(client, queue);
+                const std::string body(100, 's');
+                for (std::uint64_t i = 0; i < alone; ++i) ASSERT_TRUE(out.put(body));
+            });
+        }
+        for (std::thread& producer : producers) producer.join();
+    }
+    /// Takes `count` messages and acks them; messages a second.
+    double drain(const std::string& queue, std::uint64_t count) {
+        Client client(server());
+        Queue in = open(client, queue);
+        const auto began = std::chrono::steady_clock::now();
+        {
+            Consumer consumer = in.consume({.messages_max = count});
+            for (Message& message : consumer) message.ack();
+            EXPECT_TRUE(consumer.flush());
+        }
+        return static_cast<double>(count) / seconds_since(began);
+    }
+    /// Every second message is done; the others die and are brought back, so that nothing but that is between them.
+    void settle_every_second(const std::string& queue, std::uint64_t count) {
+        Client client(server());
+        Queue in = open(client, queue);
+        {
+            Consumer consumer = in.consume({.messages_max = count});
+            for (Message& message : consumer) message.id() % 2 == 0 ? message.ack() : message.dead();
+            ASSERT_TRUE(consumer.flush());
+        }
+        const auto all = client.show(queue);
+        ASSERT_TRUE(all);
+        for (std::uint64_t next = 0;;) {
+            const auto handled = client.redrive(queue, next, UINT64_MAX - next);
+            ASSERT_TRUE(handled) << handled.error().message();
+            if (!handled->more) break;
+            next = handled->next;
+        }
+    }
+    std::uint64_t resident() { return broker_.process().usage().resident_bytes; }
+    /// Resident memory above the empty broker's once it has come to rest.
+    void expect_small(const char* when) {
+        std::this_thread::sleep_for(std::chrono::seconds(2));  // an idle broker gives back what a burst needed
+        const std::uint64_t now = resident();
+        const std::uint64_t above = now > empty_ ? now - empty_ : 0;
+        const std::uint64_t most =
+            messages_ <= kMessages
+                ? kResidentMax
+                : kResidentMax + (kResidentMaxLarge - kResidentMax) * (messages_ - kMessages) / (kLarge - kMessages);
+        std::cout << when << ": " << static_cast<double>(above) / kMebi << " MiB above empty" << std::endl;
+        EXPECT_LE(above, most) << when;
+    }
+    /// Seconds from SIGKILL's restart to the first message.
+    double restart(const std::string& queue) {
+        broker_.kill();
+        const auto began = std::chrono::steady_clock::now();
+        broker_.start();
+        Client client(server());
+        Queue in = open(client, queue);
+        EXPECT_TRUE(in.get(Millis{30'000}));
+        return seconds_since(began);
+    }
+    double most_seconds() const { return messages_ <= kMessages ? 2.0 : 5.0; }
+
+    const std::uint64_t messages_ = count_from_env("TELPHER_BACKLOG", kMessages);
+    Broker broker_;
+    std::uint64_t empty_ = 0;
+};
+
+TEST_F(Backlog, CostsBytesAndIsServedAtOnce) {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    empty_ = resident();
+    // The rate of a queue that is never long, for comparison: as many as the window holds, again and again.
+    const std::uint64_t short_run = std::min<std::uint64_t>(messages_ / 10, 1'000'000);
+    put("short", short_run);
+    double without = drain("short", short_run);
+
+    auto began = std::chrono::steady_clock::now();
+    put("long", messages_);
+    std::cout << messages_ << " messages put at " << static_cast<double>(messages_) / seconds_since(began) << "/s"
+              << std::endl;
+    expect_small("backlog");
+    const double first = restart("long");
+    std::cout << "first delivery " << first << " s after the start" << std::endl;
+    EXPECT_LE(first, most_seconds());
+    expect_small("backlog after a restart");
+
+    began = std::chrono::steady_clock::now();
+    settle_every_second("long", messages_);
+    std::cout << "every second settled in " << seconds_since(began) << " s" << std::endl;
+    expect_small("every second settled");
+    const double again = restart("long");
+    std::cout << "first delivery " << again << " s after the start, every second settled" << std::endl;
+    EXPECT_LE(again, most_seconds());
+
+    const std::uint64_t left = messages_ / 2;
+    const double holed = drain("long", left);
+    std::cout << "drained at " << holed << "/s, without backlog at " << without << "/s" << std::endl;
+    put("long", messages_);
+    const double drained = drain("long", messages_);
+    std::cout << "drained whole at " << drained << "/s" << std::endl;
+    EXPECT_GE(drained, 0.8 * without);
+    EXPECT_GE(holed, 0.8 * without);
+}
+
+}  // namespace
+}  // namespace telpher::test
