@@ -12,17 +12,19 @@ namespace {
 /// Read, and at most as much written again, between two commits.
 constexpr std::uint64_t kPieceBytes = limits::kMiB;
 /// Segments too many that are rewritten however young they are.
-constexpr std::uint64_t kSegmentsTooMany = 16;
+constexpr double kSegmentsTooMany = 16;
+/// Segments too many that are left alone: with two spares, the mark and checkpoints there is room for it below three.
+constexpr double kSegmentsSpared = 0.5;
 /// Headers of a record and its batch, with their padding, at most.
 constexpr std::size_t kRecordOverhead = 256;
 
 }  // namespace
 
-bool Rewriter::wanted(std::uint64_t spared_segments) const {
+bool Rewriter::wanted(double spared_segments) const {
     const log::LogSpace space = core_.log.space();
     if (space.segments < 2) return false;
-    const std::uint64_t segment = space.bytes / space.segments;
-    return space.bytes > 2 * space.live.bytes + spared_segments * segment;
+    const double segment = static_cast<double>(space.bytes) / static_cast<double>(space.segments);
+    return static_cast<double>(space.bytes) > 2.0 * static_cast<double>(space.live.bytes) + spared_segments * segment;
 }
 
 bool Rewriter::old_enough() {
@@ -33,7 +35,7 @@ bool Rewriter::old_enough() {
 }
 
 void Rewriter::look() {
-    if (working_ || damage_ || core_.draining || !old_enough() || !wanted(1)) return;
+    if (working_ || damage_ || core_.draining || !old_enough() || !wanted(kSegmentsSpared)) return;
     // What a pass could not make smaller (many tiny batches) it cannot the next time: something must have been settled.
     const log::LogSpace space = core_.log.space();
     if (pass_end_ != SegmentId() && core_.settled_bytes - freed_before_ < space.bytes / 4) return;
@@ -46,7 +48,7 @@ void Rewriter::look() {
 
 void Rewriter::begin_segment() {
     const auto oldest = core_.log.oldest();
-    if (!oldest || oldest->segment >= pass_end_ || !wanted(1) || core_.draining) return end();
+    if (!oldest || oldest->segment >= pass_end_ || !wanted(kSegmentsSpared) || core_.draining) return end();
     walk_ = *oldest;
     read_on();
 }

@@ -32,7 +32,7 @@ public:
 
 private:
     /// The log takes more than twice what lives in it and so many segments.
-    [[nodiscard]] bool wanted(std::uint64_t spared_segments) const;
+    [[nodiscard]] bool wanted(double spared_segments) const;
     [[nodiscard]] bool old_enough();
     void begin_segment();
     void read_on();
