@@ -35,20 +35,31 @@ Json file_json(const FollowedFile& file) {
             {"changed_ns", file.changed_ns}};
 }
 
+/// A whole number from 0 on: others would be converted to anything.
+std::uint64_t number(const Json& json, const char* key) {
+    const Json& value = json.at(key);
+    if (!value.is_number_unsigned()) throw std::out_of_range(key);
+    return value.get<std::uint64_t>();
+}
+
 FollowedFile file_of(const Json& json) {
     FollowedFile file;
     file.name = json.at("name").get<std::string>();
-    file.identity.device = json.at("device").get<std::uint64_t>();
-    file.identity.inode = json.at("inode").get<std::uint64_t>();
-    file.identity.head_bytes = json.at("head_bytes").get<std::uint64_t>();
-    file.identity.head_hash = json.at("head_hash").get<std::uint64_t>();
-    file.first = json.at("first").get<std::uint64_t>();
-    file.record = json.at("record").get<std::uint64_t>();
-    file.offset = json.at("offset").get<std::uint64_t>();
+    file.identity.device = number(json, "device");
+    file.identity.inode = number(json, "inode");
+    file.identity.head_bytes = number(json, "head_bytes");
+    file.identity.head_hash = number(json, "head_hash");
+    file.first = number(json, "first");
+    file.record = number(json, "record");
+    file.offset = number(json, "offset");
     // An older state file has none of these.
-    file.tail.bytes = json.value("tail_bytes", std::uint64_t{0});
-    file.tail.hash = json.value("tail_hash", std::uint64_t{0});
-    file.changed_ns = json.value("changed_ns", std::int64_t{0});
+    if (json.contains("tail_bytes")) file.tail.bytes = number(json, "tail_bytes");
+    if (json.contains("tail_hash")) file.tail.hash = number(json, "tail_hash");
+    if (json.contains("changed_ns")) {
+        const Json& changed = json.at("changed_ns");
+        if (!changed.is_number_integer()) throw std::out_of_range("changed_ns");
+        file.changed_ns = changed.get<std::int64_t>();
+    }
     if (file.identity.head_bytes > FileIdentity::kHeadBytes) throw std::out_of_range("head_bytes");
     return file;
 }
@@ -93,7 +104,7 @@ Result<void> FollowState::load() {
     const std::string text{std::istreambuf_iterator<char>(in), {}};
     try {
         const Json json = Json::parse(text);
-        if (json.at("telpher_follow_state").get<int>() != kVersion)
+        if (json.at("telpher_follow_state") != kVersion)
             return fail(Code::kConfig, path_ + ": a version of the state file this program does not know");
         if (to_latin1(json.at("owner").get<std::string>()) != owner_)
             return fail(Code::kConfig, path_ + ": the state of another producer: " + json.at("owner").dump());

@@ -311,6 +311,20 @@ TEST_F(FileFollowerTest, AnotherProducersStateFileIsRefused) {
     EXPECT_EQ(FollowState(state_path(), "owner").load().error().code(), Code::kConfig);
 }
 
+TEST_F(FileFollowerTest, AStateFileWithNumbersThatAreNoneIsRefused) {
+    write("a\n");
+    read();
+    std::ifstream in(state_path());
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    const std::size_t at = text.find("\"offset\": ") + 10;
+    ASSERT_GT(at, 10U);
+    for (const char* number : {"1e300", "-1", "0.5", "18446744073709551616", "\"0\"", "null"}) {
+        std::string wrong = text;
+        std::ofstream(state_path()) << wrong.replace(at, wrong.find_first_of(",\n}", at) - at, number);
+        EXPECT_EQ(FollowState(state_path(), "owner").load().error().code(), Code::kConfig) << number;
+    }
+}
+
 TEST_F(FileFollowerTest, CheckpointsSpareReadingFromTheBeginning) {
     std::string text;
     for (int i = 0; i < 2'000; ++i) text += std::to_string(i) + "\n";
