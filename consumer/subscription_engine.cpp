@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 
 /// An ATTACH that was refused for now is tried again after this.
 constexpr Duration kAttachPause = 500ms;
+/// No lease is longer; a broker that says so is not believed.
+constexpr Millis kLeaseMax = limits::kNackDelayMax;
 
 void add_runs(frame::Numbers& numbers, const std::vector<frame::Run>& runs) {
     std::uint64_t previous_end = 0;
@@ -36,7 +38,7 @@ void Subscription::on_connected(session::Wire& wire, const session::Connected& c
         arrived_.notify_all();
     }
     generation_ = connected.opened.generation();
-    lease_ = Millis(connected.opened.options().lease_ms());
+    lease_ = Millis(std::min<std::uint64_t>(connected.opened.options().lease_ms(), kLeaseMax.count()));
 }
 
 void Subscription::on_disconnected(Instant /*now*/) {

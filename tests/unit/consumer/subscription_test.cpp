@@ -357,6 +357,20 @@ TEST(Subscription, FailureEndsEveryWait) {
     rig.subscription->on_failed(Error(Code::kNotFound, "removed"));
 }
 
+TEST(Subscription, ALeaseWithoutEndIsTakenForTheLongestThereIs) {
+    SkipClock clock;
+    FakeWire wire;
+    const Subscription::Options options{.prefetch = 0, .name = "test", .keep_leases = true};
+    const auto subscription = std::make_shared<Subscription>(options, clock, [](Subscription&, bool) {});
+    v1::Opened opened;
+    opened.mutable_options()->set_lease_ms(UINT64_MAX / 3);
+    subscription->on_connected(wire, {opened, false}, clock.now());
+    const Instant due = subscription->do_work(clock.now());
+    EXPECT_GT(due, clock.now());
+    EXPECT_LT(due, clock.now() + limits::kNackDelayMax);
+    subscription->stop();
+}
+
 TEST(Subscription, AChildOfForkIsRefused) {
     Rig rig;
     rig.connect();
