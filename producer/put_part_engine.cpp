@@ -17,6 +17,8 @@ constexpr Duration kReopenPause = 500ms;
 constexpr Duration kCancelPatience = 3s;
 /// How often a callback that runs is looked at.
 constexpr Duration kCallbackPoll = 20ms;
+/// No producer has put as many; above it sequences may end.
+constexpr std::uint64_t kSequenceMax = UINT64_MAX / 2;
 
 }  // namespace
 
@@ -92,6 +94,8 @@ void PutPart::on_producer_opened(const Result<const session::Frame*>& answer) {
     opening_ = false;
     if (!answer) return on_refused(answer.error());
     const auto& opened = (*answer)->as<v1::ProducerOpened>();
+    if (opened.producer() == 0 || opened.next_sequence() > kSequenceMax)
+        return on_refused(Error(Code::kProtocol, "PRODUCER_OPENED: no producer, or no sequence left"));
     if (!name_.empty() && producer_.value() == 0) begin_at(opened.next_sequence());
     // Nothing below is known of a producer that had verdicts: it was forgotten, and what it sent since may be anywhere.
     if (name_.empty() && producer_.value() != 0 && opened.next_sequence() == 0 && had_verdicts()) {

@@ -684,6 +684,18 @@ TEST_F(NamedPutPartTest, ARefusedPutSaysThatItIsFenced) {
     EXPECT_EQ(queue_->put("y").error().code(), Code::kFenced);
 }
 
+TEST_F(NamedPutPartTest, ABrokerThatLeavesNoSequencesIsNotBelieved) {
+    auto done = start_put("x");
+    EXPECT_EQ(answer_producer(kProducer, UINT64_MAX), 0U);
+    EXPECT_EQ(done.get().error().code(), Code::kProtocol);
+}
+
+TEST_F(PutPartTest, ABrokerThatGivesNoProducerIsNotBelieved) {
+    auto done = start_put("x");
+    EXPECT_EQ(answer_producer(0), 0U);
+    EXPECT_EQ(done.get().error().code(), Code::kProtocol);
+}
+
 TEST_F(NamedPutPartTest, AForgottenNameIsNotBegunAgain) {
     begin(3);
     ASSERT_TRUE(queue_->put_async("x"));
