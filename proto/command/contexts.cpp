@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <sstream>
 
 #include "proto/security/key_file.h"
 #include "proto/security/toml_file.h"
@@ -24,6 +24,24 @@ Result<std::string> text_of(const toml::table& table, std::string_view key, cons
     const auto text = node->value_exact<std::string>();
     if (!text) return fail(Code::kConfig, at(path, *node, std::string(key) + " is a text"));
     return *text;
+}
+
+/// A name or a text as a TOML file has it. Not by toml++ 3.3, which writes a name with an apostrophe in it so that it
+/// cannot be read again.
+std::string toml_text(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) {
+            char escape[8];
+            std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(byte));
+            out += escape;
+            continue;
+        }
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + '"';
 }
 
 Result<Context> context_of(const toml::node& node, const std::filesystem::path& path) {
@@ -80,21 +98,17 @@ Result<Contexts> load_contexts(const std::filesystem::path& path) {
 }
 
 Result<void> save_contexts(const std::filesystem::path& path, const Contexts& contexts) {
-    toml::table all;
+    std::string text = "# Brokers by name; `telpher context` writes this.\n";
+    if (!contexts.current.empty()) text += "current = " + toml_text(contexts.current) + "\n";
     for (const auto& [name, context] : contexts.all) {
-        toml::table section{{"server", context.server}};
-        if (!context.key_file.empty()) section.insert("key_file", context.key_file);
-        all.insert(name, std::move(section));
+        text += "\n[context." + toml_text(name) + "]\nserver = " + toml_text(context.server) + "\n";
+        if (!context.key_file.empty()) text += "key_file = " + toml_text(context.key_file) + "\n";
     }
-    toml::table file{{"context", std::move(all)}};
-    if (!contexts.current.empty()) file.insert("current", contexts.current);
-    std::ostringstream text;
-    text << "# Brokers by name; `telpher context` writes this.\n" << file << "\n";
     std::error_code error;
     std::filesystem::create_directories(path.parent_path(), error);
     if (error) return fail(Code::kIo, path.parent_path().string() + ": " + error.message());
     const std::filesystem::path fresh = path.string() + "." + std::to_string(::getpid());
-    if (auto written = security::write_new_file(fresh, text.str(), S_IRUSR | S_IWUSR); !written) return written;
+    if (auto written = security::write_new_file(fresh, text, S_IRUSR | S_IWUSR); !written) return written;
     std::filesystem::rename(fresh, path, error);
     if (!error) return {};
     ::unlink(fresh.c_str());

@@ -44,6 +44,13 @@ TEST_F(ContextsTest, what_is_saved_is_loaded) {
     EXPECT_EQ(load_contexts(contexts_path().value()).value(), Contexts{});
 }
 
+TEST_F(ContextsTest, names_and_texts_of_any_bytes_are_loaded_as_they_were_saved) {
+    const std::string odd = "a'b \"c\" \\ # [x]\n\x7f\x01 \u00e9";
+    const Contexts contexts{odd, {{odd, {odd, odd}}, {"'", {"x", ""}}}};
+    keep(contexts);
+    EXPECT_EQ(load_contexts(contexts_path().value()).value(), contexts);
+}
+
 TEST_F(ContextsTest, without_any_the_library_decides) { EXPECT_EQ(chosen({}), " "); }
 
 TEST_F(ContextsTest, a_flag_goes_before_the_environment_before_the_current_context) {
