@@ -98,7 +98,8 @@ std::uint64_t Core::wall_ms(Instant at) const {
 
 Instant Core::instant_of(WallTime at) const {
     constexpr std::int64_t kAgeMaxMs = 10LL * 365 * 24 * 3600 * 1000;
-    return now + -Duration(std::chrono::milliseconds(std::clamp<std::int64_t>(wall.ms - at.ms, 0, kAgeMaxMs)));
+    const std::int64_t age_ms = wall.ms - std::clamp(at.ms, wall.ms - kAgeMaxMs, wall.ms);  // it may be any number
+    return now + -Duration(std::chrono::milliseconds(age_ms));
 }
 
 }  // namespace telpher::broker

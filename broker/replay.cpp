@@ -9,6 +9,9 @@
 namespace telpher::broker {
 namespace {
 
+/// A message said to be older than this is taken for one of this age, and so with one that is due later: ten years.
+constexpr std::int64_t kAgeMaxMs = 10LL * 365 * 24 * 3600 * 1000;
+
 template <class Meta>
 Result<Meta> parse(const log::RecordView& record) {
     Meta meta;
@@ -16,6 +19,26 @@ Result<Meta> parse(const log::RecordView& record) {
         return fail(Code::kCorrupt, "record " + std::to_string(record.lsn.value()) + ": meta does not parse");
     }
     return meta;
+}
+
+/// The producer takes [first, first + count) as stored, if that lies above all it has.
+Result<void> restore_stored(Producer& producer, Sequence first, std::uint32_t count, Offset offset) {
+    const bool fits = count > 0 && first >= producer.window.next() && count <= UINT64_MAX - first.value();
+    if (!fits) return fail(Code::kCorrupt, "sequences of a producer that are stored already");
+    producer.window.restore(first, count, offset);
+    return {};
+}
+
+/// The name is the producer's from now on, if neither has another.
+Result<void> check_name(const HostedQueue& queue, const Producer& producer, const std::string& name) {
+    const auto owner = queue.producer_names.find(name);
+    const bool taken = owner != queue.producer_names.end() && owner->second != producer.id;
+    if (!taken && (producer.name.empty() || producer.name == name)) return {};
+    return fail(Code::kCorrupt, "the name of a producer, " + name + ", is given twice");
+}
+
+tl::unexpected<Error> made_twice(const std::string& queue) {
+    return fail(Code::kCorrupt, "queue " + queue + " is made twice");
 }
 
 /// Ranges as the journal writes them: pairs (gap from the end of the previous one, wrapping, count).
@@ -90,9 +113,7 @@ Result<void> Replay::take(const log::RecordView& record) {
     }
     if (record.kind == Kind::kProducer) {
         const auto meta = parse<log::v1::ProducerMeta>(record);
-        if (!meta) return fail(meta.error());
-        producer(*queue, *meta);
-        return {};
+        return meta ? producer(*queue, *meta) : fail(meta.error());
     }
     return fail(Code::kFormat, "a record of kind " + std::to_string(static_cast<int>(record.kind)));
 }
@@ -147,6 +168,7 @@ Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {
     if (queue == nullptr) {
         const auto options = decode_options(state.options());
         if (!options) return fail(options.error());
+        if (catalog_.find(state.name()) != nullptr) return made_twice(state.name());
         queue = &catalog_.restore(id, state.name(), *options);
         queue->generation = state.generation();
         queue->lost = state.counters().lost();
@@ -166,23 +188,31 @@ Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {
         memory_unfinished_[id] = state.memory_unfinished();
     }
     for (const log::v1::ProducerState& row : state.producers()) {
-        Producer& producer = queue->producers[ProducerId(row.producer())];
-        producer.id = ProducerId(row.producer());
-        queue->set_open(producer, row.open());
-        producer.known = true;
-        producer.last_put = WallTime{static_cast<std::int64_t>(row.last_put_wall_ms())};
-        producer.user = row.user();
-        for (const log::v1::AcceptedRange& range : row.accepted()) {
-            producer.window.restore(Sequence(range.first_sequence()), range.count(), Offset(range.first_offset()));
-        }
-        producer.window.skip_to(Sequence(row.next_sequence()));
-        if (row.name().empty()) continue;
-        producer.name = row.name();
-        producer.stored_below = Sequence(row.stored_below());
-        producer.window.known_below(
-            Sequence(row.accepted().empty() ? row.stored_below() : row.accepted(0).first_sequence()));
-        queue->producer_names[row.name()] = producer.id;
+        if (auto done = snapshot_producer(*queue, row); !done) return done;
     }
+    return {};
+}
+
+Result<void> Replay::snapshot_producer(HostedQueue& queue, const log::v1::ProducerState& row) {
+    Producer& producer = queue.producers[ProducerId(row.producer())];
+    producer.id = ProducerId(row.producer());
+    queue.set_open(producer, row.open());
+    producer.known = true;
+    producer.last_put = past(row.last_put_wall_ms());
+    producer.user = row.user();
+    for (const log::v1::AcceptedRange& range : row.accepted()) {
+        auto stored =
+            restore_stored(producer, Sequence(range.first_sequence()), range.count(), Offset(range.first_offset()));
+        if (!stored) return stored;
+    }
+    producer.window.skip_to(Sequence(row.next_sequence()));
+    if (row.name().empty()) return {};
+    if (auto free = check_name(queue, producer, row.name()); !free) return free;
+    producer.name = row.name();
+    producer.stored_below = Sequence(row.stored_below());
+    producer.window.known_below(
+        Sequence(row.accepted().empty() ? row.stored_below() : row.accepted(0).first_sequence()));
+    queue.producer_names[row.name()] = producer.id;
     return {};
 }
 
@@ -191,9 +221,12 @@ Result<void> Replay::batch(HostedQueue& queue, const log::v1::BatchMeta& meta, c
     if (!view)
         return fail(Code::kCorrupt, "record " + std::to_string(record.lsn.value()) + ": " + view.error().message());
     const queue::Range range{Offset(meta.first_offset()), view->count()};
+    if (!queue.durable() || range.first < queue.queue.next_offset() || range.end() < range.first)
+        return fail(Code::kCorrupt, "record " + std::to_string(record.lsn.value()) + ": messages out of place");
+    // The producer said when: it may be any number.
+    const WallTime put_time = past(static_cast<std::uint64_t>(view->header().put_time.ms));
     const std::uint64_t bytes = view->records_bytes();
-    queue.queue.restore_batch(
-        {.ref = ref_of(record.position), .range = range, .bytes = bytes, .put = view->header().put_time});
+    queue.queue.restore_batch({.ref = ref_of(record.position), .range = range, .bytes = bytes, .put = put_time});
     log::Live& live = live_[record.position.segment];
     live.messages += range.count;
     live.bytes += bytes;
@@ -201,10 +234,9 @@ Result<void> Replay::batch(HostedQueue& queue, const log::v1::BatchMeta& meta, c
     Producer& producer = queue.producers[view->header().producer];
     producer.id = view->header().producer;
     producer.known = true;
-    producer.last_put = std::max(producer.last_put, view->header().put_time);
-    producer.window.restore(view->header().first, view->count(), range.first);
+    producer.last_put = std::max(producer.last_put, put_time);
     producer.stored_below = view->header().first + view->count();
-    return {};
+    return restore_stored(producer, view->header().first, view->count(), range.first);
 }
 
 Result<void> Replay::moved(HostedQueue& queue, const log::v1::MoveMeta& meta, const log::RecordView& record) {
@@ -222,8 +254,12 @@ Result<void> Replay::moved(HostedQueue& queue, const log::v1::MoveMeta& meta, co
     std::uint32_t index = 0;
     for (int i = 0; i < count; ++i) {
         const queue::Range& range = ranges[static_cast<std::size_t>(i)];
-        if (range.count == 0 || range.count > view->count() - index) return corrupt("a move record of other messages");
-        const queue::StoredBatch batch{ref_of(record.position), range, meta.bytes(i), index, view->header().put_time};
+        if (range.count == 0 || range.count > view->count() - index || meta.bytes(i) > UINT32_MAX) {
+            return corrupt("a move record of other messages");
+        }
+        if (!queue.durable() || range.end() < range.first) return corrupt("messages out of place");
+        const WallTime put_time = past(static_cast<std::uint64_t>(view->header().put_time.ms));
+        const queue::StoredBatch batch{ref_of(record.position), range, meta.bytes(i), index, put_time};
         queue::Queue::LiveRun standing;
         standing.span = range;
         standing.tries = {meta.deliveries(i), meta.attempts(i)};
@@ -290,7 +326,7 @@ Result<void> Replay::change(QueueId id, const log::v1::QueueMeta& meta) {
     using Meta = log::v1::QueueMeta;
     HostedQueue* queue = catalog_.find(id);
     if (meta.change() == Meta::CHANGE_CREATED) {
-        if (queue != nullptr) return fail(Code::kCorrupt, "queue " + meta.name() + " is made twice");
+        if (queue != nullptr || catalog_.find(meta.name()) != nullptr) return made_twice(meta.name());
         const auto options = decode_options(meta.options());
         if (!options) return fail(options.error());
         catalog_.restore(id, meta.name(), *options).generation = meta.generation();
@@ -301,6 +337,8 @@ Result<void> Replay::change(QueueId id, const log::v1::QueueMeta& meta) {
         case Meta::CHANGE_SET: {
             const auto options = decode_options(meta.options());
             if (!options) return fail(options.error());
+            if (options->durability != queue->queue.options().durability)
+                return fail(Code::kCorrupt, "queue " + queue->name + " changes its durability");
             queue->queue.set_options(*options);
             return {};
         }
@@ -338,21 +376,27 @@ Result<void> Replay::change(QueueId id, const log::v1::QueueMeta& meta) {
     }
 }
 
-void Replay::producer(HostedQueue& queue, const log::v1::ProducerMeta& meta) {
-    if (meta.change() == log::v1::ProducerMeta::CHANGE_EXPIRED) return queue.forget(ProducerId(meta.producer()));
+Result<void> Replay::producer(HostedQueue& queue, const log::v1::ProducerMeta& meta) {
+    if (meta.change() == log::v1::ProducerMeta::CHANGE_EXPIRED) {
+        queue.forget(ProducerId(meta.producer()));
+        return {};
+    }
     if (!meta.name().empty()) {
         if (const auto had = queue.producer_names.find(meta.name()); had != queue.producer_names.end()) {
             queue.forget(ProducerId(had->second));
         }
+        Producer& named = queue.producers[ProducerId(meta.producer())];
+        if (auto free = check_name(queue, named, meta.name()); !free) return free;
         queue.producer_names[meta.name()] = ProducerId(meta.producer());
-        queue.producers[ProducerId(meta.producer())].begin_named(meta.name(), Sequence(meta.first_sequence()));
+        named.begin_named(meta.name(), Sequence(meta.first_sequence()));
     }
     Producer& producer = queue.producers[ProducerId(meta.producer())];
     producer.id = ProducerId(meta.producer());
     producer.known = true;
     if (meta.change() == log::v1::ProducerMeta::CHANGE_OPENED) producer.user = meta.user();
     queue.set_open(producer, meta.change() == log::v1::ProducerMeta::CHANGE_OPENED);
-    producer.last_put = std::max(producer.last_put, WallTime{static_cast<std::int64_t>(meta.wall_ms())});
+    producer.last_put = std::max(producer.last_put, past(meta.wall_ms()));
+    return {};
 }
 
 void Replay::marks(const log::v1::MarkMeta& meta) {
@@ -375,7 +419,12 @@ void Replay::free(HostedQueue& queue) {
 
 Instant Replay::instant_of(std::uint64_t wall_ms) const {
     if (wall_ms == 0) return now_;
-    return now_ + std::chrono::milliseconds(static_cast<std::int64_t>(wall_ms) - wall_.ms);
+    const auto due = static_cast<std::int64_t>(std::min<std::uint64_t>(wall_ms, INT64_MAX));
+    return now_ + std::chrono::milliseconds(std::clamp(due - wall_.ms, -kAgeMaxMs, kAgeMaxMs));
+}
+
+WallTime Replay::past(std::uint64_t wall_ms) const {
+    return {static_cast<std::int64_t>(std::min(wall_ms, static_cast<std::uint64_t>(wall_.ms)))};
 }
 
 void Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
@@ -389,7 +438,7 @@ void Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
         } else {
             // Message ids of a memory queue are not in the log: each start begins far above all earlier ones.
             queue->memory_lost = memory_unfinished_[queue->id];
-            queue->queue.restore_empty(Offset((boot_ + 1) << 32));
+            queue->queue.restore_empty(std::max(Offset((boot_ + 1) << 32), queue->queue.next_offset()));
             // What was stored under a name is gone with the rest: it counts from 0 again.
             while (!queue->producer_names.empty()) queue->forget(queue->producer_names.begin()->second);
         }

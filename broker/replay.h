@@ -35,16 +35,19 @@ private:
     Result<void> snapshot(const log::v1::SnapshotMeta& meta);
     void later_snapshot(const log::v1::SnapshotMeta& meta);
     Result<void> snapshot_queue(const log::v1::QueueState& state);
+    Result<void> snapshot_producer(HostedQueue& queue, const log::v1::ProducerState& row);
     Result<void> batch(HostedQueue& queue, const log::v1::BatchMeta& meta, const log::RecordView& record);
     Result<void> moved(HostedQueue& queue, const log::v1::MoveMeta& meta, const log::RecordView& record);
     void settle(HostedQueue& queue, const log::v1::SettleMeta& meta);
     Result<void> returned(HostedQueue& queue, const log::v1::ReturnMeta& meta);
     static Result<void> died(HostedQueue& queue, const log::v1::DeathMeta& meta);
     Result<void> change(QueueId id, const log::v1::QueueMeta& meta);
-    void producer(HostedQueue& queue, const log::v1::ProducerMeta& meta);
+    Result<void> producer(HostedQueue& queue, const log::v1::ProducerMeta& meta);
     void marks(const log::v1::MarkMeta& meta);
     void free(HostedQueue& queue);
     [[nodiscard]] Instant instant_of(std::uint64_t wall_ms) const;
+    /// A time that somebody gave for something that has happened: not after now.
+    [[nodiscard]] WallTime past(std::uint64_t wall_ms) const;
 
     Catalog& catalog_;
     const Instant now_;
