@@ -1,15 +1,18 @@
 // Runs a fuzz program without libFuzzer, for any compiler: mutates the program's seeds a given number of times.
 //
-//   fuzz_x [-runs=N] [FILE...]    files are run as they are (what libFuzzer found, say), instead of mutations
+//   fuzz_x [-runs=N] [CORPUS.hex]    the corpus has more seeds
+//   fuzz_x FILE...                   files are run as they are (what libFuzzer found, say), instead of mutations
 //
 // The same TELPHER_SEED gives the same inputs.
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <stdexcept>
 #include <string_view>
 
 #include "proto/base/random.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/corpus.h"
 #include "tests/support/seed.h"
 
 namespace telpher::fuzz {
@@ -60,26 +63,19 @@ std::string mutated(const std::vector<std::string>& seeds, Random& random) {
     return input;
 }
 
-int run_files(const std::vector<std::string_view>& names) {
-    for (const std::string_view name : names) {
-        std::ifstream file{std::string(name), std::ios::binary};
-        if (!file) {
-            std::cerr << "cannot read " << name << '\n';
-            return 1;
-        }
-        run(std::string{std::istreambuf_iterator<char>(file), {}});
-    }
-    return 0;
+std::string read(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) throw std::runtime_error("cannot read " + path.string());
+    return {std::istreambuf_iterator<char>(file), {}};
 }
 
-int run_mutations(std::uint64_t runs) {
+void run_mutations(std::uint64_t runs, const std::filesystem::path& corpus) {
     const std::uint64_t seed = test::count_from_env("TELPHER_SEED", system_entropy() % 1'000'000'000);
     std::cout << "TELPHER_SEED=" << seed << " runs=" << runs << std::endl;
     Random random(seed);
-    const std::vector<std::string> seeds = fuzz::seeds();
+    const std::vector<std::string> seeds = all_seeds(corpus);
     for (const std::string& input : seeds) run(input);
     for (std::uint64_t i = 0; i < runs; ++i) run(mutated(seeds, random));
-    return 0;
 }
 
 }  // namespace
@@ -88,13 +84,18 @@ int run_mutations(std::uint64_t runs) {
 int main(int argc, char** argv) {
     constexpr std::string_view kRuns = "-runs=";
     std::uint64_t runs = telpher::fuzz::kRunsDefault;
-    std::vector<std::string_view> files;
+    std::filesystem::path corpus;
+    std::vector<std::filesystem::path> files;
     for (const std::string_view argument : std::vector<std::string_view>(argv + 1, argv + argc)) {
         if (argument.starts_with(kRuns)) {
             runs = std::stoull(std::string(argument.substr(kRuns.size())));
+        } else if (argument.ends_with(".hex")) {
+            corpus = argument;
         } else {
-            files.push_back(argument);
+            files.emplace_back(argument);
         }
     }
-    return files.empty() ? telpher::fuzz::run_mutations(runs) : telpher::fuzz::run_files(files);
+    for (const auto& file : files) telpher::fuzz::run(telpher::fuzz::read(file));
+    if (files.empty()) telpher::fuzz::run_mutations(runs, corpus);
+    return 0;
 }

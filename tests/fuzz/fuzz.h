@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace telpher::fuzz {
 
-/// Valid inputs, which driver.cpp mutates (libFuzzer finds its own way).
+/// Valid inputs, which driver.cpp mutates, and libFuzzer too (write_seeds.cpp). More may lie in corpus/ (corpus.h).
 std::vector<std::string> seeds();
 
 }  // namespace telpher::fuzz
