@@ -37,11 +37,12 @@ bool Rewriter::old_enough() {
 void Rewriter::look() {
     if (working_ || damage_ || core_.draining || !old_enough() || !wanted(kSegmentsSpared)) return;
     // What a pass could not make smaller (many tiny batches) it cannot the next time: something must have been settled.
-    const log::LogSpace space = core_.log.space();
-    if (pass_end_ != SegmentId() && core_.settled_bytes - freed_before_ < space.bytes / 4) return;
+    if (!paid_ && core_.settled_bytes - settled_before_ < core_.log.space().bytes / 4) return;
     const auto point = core_.log.point();
     if (!point) return;
     pass_end_ = point->next.segment;
+    moved_before_ = bytes_moved_;
+    freed_ = 0;
     working_ = true;
     begin_segment();
 }
@@ -55,7 +56,8 @@ void Rewriter::begin_segment() {
 
 void Rewriter::end() {
     working_ = false;
-    freed_before_ = core_.settled_bytes;
+    paid_ = 2 * freed_ >= bytes_moved_ - moved_before_ && freed_ > 0;
+    settled_before_ = core_.settled_bytes;
 }
 
 void Rewriter::read_on() {
@@ -85,7 +87,9 @@ void Rewriter::take(const Result<std::vector<log::StoredRecord>>& records, const
     core_.gate.add(queue::Durability::kFsync, core_.journal.last(), [this] {
         if (!walk_.done()) return read_on();
         ++segments_freed_;
+        const std::uint64_t before = core_.log.space().bytes;
         core_.journal.reclaim();
+        freed_ += before - core_.log.space().bytes;
         begin_segment();
     });
 }

@@ -45,10 +45,13 @@ private:
     Background& background_;
     bool working_ = false;
     log::Walk walk_;
-    SegmentId seen_;                  ///< The oldest segment at the last look ...
-    Instant seen_at_;                 ///< ... and since when.
-    SegmentId pass_end_;              ///< The segment that was the last when it began.
-    std::uint64_t freed_before_ = 0;  ///< Bytes dropped from the log, as counted when the last pass ended.
+    SegmentId seen_;                    ///< The oldest segment at the last look ...
+    Instant seen_at_;                   ///< ... and since when.
+    SegmentId pass_end_;                ///< The segment that was the last when the pass began.
+    std::uint64_t moved_before_ = 0;    ///< Of bytes_moved_, then.
+    std::uint64_t freed_ = 0;           ///< Of segments, in this pass.
+    bool paid_ = true;                  ///< The last pass freed at least half of what it wrote.
+    std::uint64_t settled_before_ = 0;  ///< Of Core::settled_bytes, when it ended.
     std::uint64_t bytes_moved_ = 0;
     std::uint64_t segments_freed_ = 0;
     std::optional<Error> damage_;

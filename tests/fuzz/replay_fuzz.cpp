@@ -42,7 +42,7 @@ class Start {
 public:
     Result<void> take(Kind kind, QueueId queue, const std::string& meta, const std::string& body) {
         lsn_ += 1;
-        const log::Position position{SegmentId(1), 8192, static_cast<std::uint32_t>(body.size())};
+        const log::Position position{SegmentId(1), 8192};
         return replay_.take({lsn_, kind, queue, Epoch(1), as_bytes(meta), as_bytes(body), position});
     }
 
@@ -63,8 +63,7 @@ public:
 
 private:
     broker::Catalog catalog_;
-    broker::BatchStore store_{limits::kMiB};
-    broker::Replay replay_{catalog_, store_, kNow, kWall};
+    broker::Replay replay_{catalog_, kNow, kWall};
     Lsn lsn_;
 };
 

@@ -20,7 +20,7 @@ protected:
     Code take(Kind kind, QueueId queue, const Meta& meta, const Slice& body = {}) {
         lsn_ += 1;
         const std::string bytes = meta.SerializeAsString();
-        const log::Position position{SegmentId(1), 4096, static_cast<std::uint32_t>(body.size())};
+        const log::Position position{SegmentId(1), 4096};
         const auto taken = replay_.take({lsn_, kind, queue, Epoch(1), as_bytes(bytes), body.bytes(), position});
         return taken ? Code::kOk : taken.error().code();
     }
@@ -48,8 +48,7 @@ protected:
     HostedQueue& queue() { return *catalog_.find(QueueId(1)); }
 
     Catalog catalog_;
-    BatchStore store_{limits::kMiB};
-    Replay replay_{catalog_, store_, kNow, kWall};
+    Replay replay_{catalog_, kNow, kWall};
     Lsn lsn_;
 };
 
