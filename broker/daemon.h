@@ -37,7 +37,7 @@ struct DaemonOptions {
     std::uint64_t session_lease_ms = 30'000;
     std::uint64_t resume_grace_ms = 2'000;
     std::uint64_t restart_hold_ms = 2'000;
-    std::uint64_t cache_bytes = 16ULL << 20;
+    std::uint64_t cache_bytes = 8ULL << 20;
     std::uint64_t disk_reserve_bytes = 256ULL << 20;
 };
 

@@ -241,6 +241,7 @@ void GetDesk::deliver(HostedQueue& queue) {
     if (core_.draining) return;
     grants_.clear();
     queue.queue.deliver(core_.now, kDeliverMax, grants_);
+    log_again(queue);
     for (const queue::Grant& grant : grants_) {
         Subscription& subscription = subscriptions_.at(by_consumer_.at(grant.consumer));
         const bool here = want_body(queue, grant.range.first);
@@ -265,6 +266,24 @@ void GetDesk::deliver(HostedQueue& queue) {
     for (const queue::Grant& grant : grants_) granted += grant.range.count;
     if (granted > 0) queue.recall_pause = Duration::zero();
     if (granted >= kDeliverMax) core_.catalog.touch(queue);
+}
+
+/// The log says how far messages that had come back may be in hands again, before they are: the grants wait for it.
+void GetDesk::log_again(HostedQueue& queue) {
+    if (!queue.durable()) return;
+    Offset end;
+    for (const queue::Grant& grant : grants_) {
+        if (grant.tries.deliveries > 1) end = std::max(end, grant.range.end());
+    }
+    if (end <= queue.again_logged) return;
+    queue.again_logged = end;
+    log::v1::MarkMeta meta;
+    auto* mark = meta.add_marks();
+    mark->set_queue(queue.id.value());
+    mark->set_delivered(queue.mark_logged.value());
+    mark->set_again(end.value());
+    core_.journal.reserve(0);
+    core_.journal.marks(meta);
 }
 
 bool GetDesk::want_body(const HostedQueue& queue, Offset offset, ConsumerId waiting) {

@@ -60,6 +60,7 @@ private:
         std::uint32_t index;  ///< ... and its number in the batch.
         std::vector<ConsumerId> waiting;
     };
+    void log_again(HostedQueue& queue);
     void ask_for(BatchRef batch);
     void take_loaded(BatchRef batch, const Result<log::StoredRecord>& record);
     Result<void> take_body(BatchRef batch, const ColdBody& cold, const Result<log::StoredRecord>& record);

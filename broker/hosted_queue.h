@@ -122,7 +122,8 @@ struct HostedQueue {
     Duration recall_pause{0};          ///< Between askings that bring nothing; grows.
     bool mark_due = false;             ///< In the shard's list of marks to log.
     Offset mark_logged;                ///< Delivered mark as logged; of a durable queue nothing above it is handed out.
-    Offset mark_base;                  ///< Delivered mark when that was logged.
+    Offset again_logged;  ///< The same of messages that had come back: none from here on is in hands again.
+    Offset mark_base;     ///< Delivered mark when that was logged.
     std::uint64_t unfinished_logged = 0;  ///< Of a memory queue: what was in it when that was logged.
 
     QueueMetrics metrics;

@@ -185,6 +185,7 @@ Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {
         counters.died = state.counters().died();
         queue->queue.restore(state.next_offset(), state.sealed(), state.paused(), counters);
         marks_[id] = Offset(state.delivered_mark());
+        again_[id] = Offset(state.again());
         memory_unfinished_[id] = state.memory_unfinished();
     }
     for (const log::v1::ProducerState& row : state.producers()) {
@@ -360,6 +361,7 @@ Result<void> Replay::change(QueueId id, const log::v1::QueueMeta& meta) {
             queue->queue.purge();
             free(*queue);
             marks_.erase(id);
+            again_.erase(id);
             memory_unfinished_.erase(id);
             catalog_.remove(id);
             return {};
@@ -404,6 +406,7 @@ void Replay::marks(const log::v1::MarkMeta& meta) {
         const QueueId id(mark.queue());
         if (catalog_.find(id) == nullptr) continue;
         marks_[id] = std::max(marks_[id], Offset(mark.delivered()));
+        again_[id] = std::max(again_[id], Offset(mark.again()));
         memory_unfinished_[id] = mark.memory_unfinished();
     }
 }
@@ -433,7 +436,8 @@ void Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
     }
     for (const auto& [name, queue] : catalog_.by_name()) {
         if (queue->durable()) {
-            queue->queue.restore_finish(marks_[queue->id], hold_until, now_);
+            queue->again_logged = again_[queue->id];
+            queue->queue.restore_finish(marks_[queue->id], queue->again_logged, hold_until, now_);
             queue->queue.make_visible(queue->queue.next_offset());
         } else {
             // Message ids of a memory queue are not in the log: each start begins far above all earlier ones.

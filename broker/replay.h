@@ -57,6 +57,7 @@ private:
     std::uint64_t messages_ = 0;
     std::map<SegmentId, log::Live> live_;
     std::map<QueueId, Offset> marks_;
+    std::map<QueueId, Offset> again_;
     std::map<QueueId, std::uint64_t> memory_unfinished_;
 };
 

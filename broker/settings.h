@@ -21,7 +21,7 @@ struct ShardSettings {
     Duration heartbeat = limits::kHeartbeat;
     Duration resume_grace = limits::kResumeGrace;
     Duration restart_hold = limits::kRestartHold;
-    std::size_t cache_bytes_max = 16 * limits::kMiB;  ///< Recent batches kept in memory.
+    std::size_t cache_bytes_max = 8 * limits::kMiB;  ///< Recent batches kept in memory.
     /// Kept free in a segment for what one step logs beside its body: a step may return every lease of a session, in
     /// the worst case one range a message. Only tests with small segments make it smaller.
     std::size_t step_meta_bytes = 3 * limits::kMiB;

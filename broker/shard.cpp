@@ -250,6 +250,7 @@ void Shard::mark(HostedQueue& queue, log::v1::MarkMeta& meta) {
     auto* mark = meta.add_marks();
     mark->set_queue(queue.id.value());
     mark->set_delivered(queue.mark_logged.value());
+    mark->set_again(queue.again_logged.value());
     if (queue.durable()) return;
     queue.unfinished_logged = queue.unfinished();
     mark->set_memory_unfinished(queue.unfinished_logged);

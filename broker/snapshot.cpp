@@ -60,6 +60,7 @@ public:
         state->set_next_offset(queue.queue.next_offset().value());
         state->set_floor(queue.queue.floor().value());
         state->set_delivered_mark(std::max(queue.mark_logged, queue.queue.delivered_mark()).value());
+        state->set_again(queue.again_logged.value());
         write_counters(queue.queue.counters(), queue.lost, *state->mutable_counters());
         state->set_lost_generation(queue.lost_generation);
         state->set_lost_lately(queue.lost_lately);

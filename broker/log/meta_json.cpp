@@ -161,7 +161,8 @@ Json mark_json(const v1::MarkMeta& meta) {
     for (const auto& mark : meta.marks()) {
         marks.push_back({{"queue", mark.queue()},
                          {"delivered", mark.delivered()},
-                         {"memory_unfinished", mark.memory_unfinished()}});
+                         {"memory_unfinished", mark.memory_unfinished()},
+                         {"again", mark.again()}});
     }
     return {{"marks", std::move(marks)}};
 }

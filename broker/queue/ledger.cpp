@@ -208,9 +208,11 @@ void Ledger::move_all(Range range, const Standing& to) {
     all(false);
 }
 
-void Ledger::hold_below(Offset mark, Instant until) {
+void Ledger::hold_below(Offset mark, Offset again, Instant until) {
     ready_.split(mark);
-    for (auto run = ready_.front(); run && run->range.first < mark; run = ready_.front()) {
+    ready_.split(again);
+    for (auto run = ready_.front(); run; run = ready_.at_or_after(run->range.end())) {
+        if (run->range.first >= (run->value.deliveries == 0 ? mark : again)) continue;
         ready_.take_run(run->range.first);
         weigh(Where::kReady, Where::kHeld, batches_.bytes(run->range, present_));
         put_run(run->range, run->messages, Standing::held(run->value, until));

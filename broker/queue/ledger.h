@@ -93,8 +93,9 @@ public:
     void move(const Segment& from, const Standing& to);
     /// All that is present in `range` gets another standing, which is not kGone or kLeased. Costs runs, holes or not.
     void move_all(Range range, const Standing& to);
-    /// What is ready below `mark` is held until then.
-    void hold_below(Offset mark, Instant until);
+    /// What is ready is held until then: what was never handed out, as far as is known, below `mark`, the rest below
+    /// `again`.
+    void hold_below(Offset mark, Offset again, Instant until);
     /// The first hold that is over goes back to ready, a delivery counted: where, with holes.
     std::optional<std::pair<Range, Tries>> end_hold(Instant now);
 

@@ -24,14 +24,21 @@ void OffsetSet::add(Range range) {
     });
 }
 
+// The next two go by the parts there are: a range may be long beyond all parts.
 void OffsetSet::remove(Range range) {
-    split(range, [this](std::uint64_t part, std::uint64_t first, std::uint64_t end) {
-        const auto found = parts_.find(part);
-        if (found == parts_.end()) return true;
-        roaring_bitmap_remove_range(&found->second.roaring, first, end);
-        if (found->second.isEmpty()) parts_.erase(found);
-        return true;
-    });
+    for (auto part = parts_.lower_bound(range.first.value() >> kPartBits); part != parts_.end();) {
+        const auto [first, end] = inside(part->first, range);
+        if (first >= end) break;
+        roaring_bitmap_remove_range(&part->second.roaring, first, end);
+        part = part->second.isEmpty() ? parts_.erase(part) : std::next(part);
+    }
+}
+
+std::pair<std::uint64_t, std::uint64_t> OffsetSet::inside(std::uint64_t part, Range range) {
+    const std::uint64_t base = part << kPartBits;
+    const std::uint64_t first = std::max(range.first.value(), base) - base;
+    const std::uint64_t end = range.end().value() > base ? std::min(range.end().value() - base, kPartOffsets) : 0;
+    return {first, end};
 }
 
 bool OffsetSet::contains(Offset offset) const {
@@ -77,11 +84,11 @@ Offset OffsetSet::end_of_run(Offset at, Offset limit) const {
 
 std::uint64_t OffsetSet::count(Range range) const {
     std::uint64_t count = 0;
-    split(range, [&](std::uint64_t part, std::uint64_t first, std::uint64_t end) {
-        const auto found = parts_.find(part);
-        if (found != parts_.end()) count += roaring_bitmap_range_cardinality(&found->second.roaring, first, end);
-        return true;
-    });
+    for (auto part = parts_.lower_bound(range.first.value() >> kPartBits); part != parts_.end(); ++part) {
+        const auto [first, end] = inside(part->first, range);
+        if (first >= end) break;
+        count += roaring_bitmap_range_cardinality(&part->second.roaring, first, end);
+    }
     return count;
 }
 

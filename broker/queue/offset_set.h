@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <roaring/roaring.hh>
+#include <string>
+#include <utility>
 
 #include "broker/queue/queue.h"
 
@@ -37,6 +39,8 @@ private:
     static constexpr std::uint64_t kPartOffsets = 1ULL << kPartBits;
     using Parts = std::map<std::uint64_t, Roaring>;  // by offset >> kPartBits; none is empty
 
+    /// The bounds of `range` within a part.
+    [[nodiscard]] static std::pair<std::uint64_t, std::uint64_t> inside(std::uint64_t part, Range range);
     /// Calls `visit(part, first, end)` for the pieces of `range` by part, bounds within the part, while it says so.
     template <class Visit>
     static void split(Range range, Visit visit);

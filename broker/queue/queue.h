@@ -395,9 +395,10 @@ public:
     /// due <= 0: ready; else delayed. What is settled stays so; what is dead was redriven.
     void restore_returned(Range range, Tries tries, Instant due);
     void restore_died(Range range, Tries tries, const DeathNote& note);  ///< What is settled stays so.
-    /// The end of the replay: all of it is committed, and what is ready (or due by `now`) below `mark` is held until
-    /// `hold_until` for its old consumer. Delayed messages stay delayed.
-    void restore_finish(Offset mark, Instant hold_until, Instant now);
+    /// The end of the replay: all of it is committed, and what is ready (or due by `now`) and may be in hands is held
+    /// until `hold_until` for its old consumer: what never came back below `mark`, what did below `again`. Delayed
+    /// messages stay delayed.
+    void restore_finish(Offset mark, Offset again, Instant hold_until, Instant now);
     /// Replaces the counters: for what replay cannot count (nacked, redelivered, lost), and a memory queue that starts
     /// empty.
     void restore_counters(const Counters& counters);

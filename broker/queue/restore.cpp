@@ -103,7 +103,7 @@ void Queue::restore_died(Range range, Tries tries, const DeathNote& note) {
     state.ledger.move_all(range, Standing::dead(tries, note));
 }
 
-void Queue::restore_finish(Offset mark, Instant hold_until, Instant now) {
+void Queue::restore_finish(Offset mark, Offset again, Instant hold_until, Instant now) {
     State& state = *state_;
     Ledger& ledger = state.ledger;
     TELPHER_CHECK(state.consumers.all().empty());
@@ -112,7 +112,7 @@ void Queue::restore_finish(Offset mark, Instant hold_until, Instant now) {
     // What became due before the stop may have been delivered again.
     while (const auto delay = ledger.delay_ended(now)) ledger.move(*delay, Standing::ready(delay->standing.tries));
     state.delivered_mark = std::min(mark, ledger.next_offset());
-    ledger.hold_below(state.delivered_mark, hold_until);
+    ledger.hold_below(state.delivered_mark, std::min(again, ledger.next_offset()), hold_until);
 }
 
 void Queue::restore_counters(const Counters& counters) { state_->counters = counters; }

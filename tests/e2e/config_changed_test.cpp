@@ -61,7 +61,7 @@ TEST_F(ConfigChanged, what_can_be_applied_is_and_the_rest_is_named) {
     const std::string log = broker.process().errors();
     EXPECT_THAT(log, HasSubstr("defaults.queue.max_messages: '5' -> '7' (" + (dir_.path() / "telpherd.toml").string() +
                                ":2): applied now"));
-    EXPECT_THAT(log, HasSubstr("storage.cache_bytes: '16MiB' -> '1MiB'"));
+    EXPECT_THAT(log, HasSubstr("storage.cache_bytes: '8MiB' -> '1MiB'"));
     EXPECT_THAT(log, HasSubstr("needs a restart"));
     EXPECT_THAT(log, HasSubstr("log.level: 'info' -> 'debug'"));
     EXPECT_TRUE(broker.terminate()->ok());

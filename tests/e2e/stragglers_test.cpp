@@ -65,11 +65,11 @@ TEST(Stragglers, DoNotPinTheDisk) {
 
     const std::uint64_t live = held.size() * kBodyBytes;
     const std::uint64_t most = 2 * live + 3 * kSegmentBytes;
-    const auto began = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     const bool small = eventually(60s, [&] { return disk_bytes(broker.data_dir()) <= most; });
     const std::uint64_t written = written_bytes(broker.process().pid()) - before;
     std::cout << live << " bytes live, " << disk_bytes(broker.data_dir()) << " on disk (at most " << most << ") after "
-              << std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() << " s, written "
+              << watch.seconds() << " s, written "
               << static_cast<double>(written) / static_cast<double>(kMessages * kBodyBytes) << " times what was put"
               << std::endl;
     EXPECT_TRUE(small);

@@ -139,7 +139,7 @@ TEST_F(DeadLetters, replayed_they_are_dead_until_a_later_return) {
     replayed.restore_died(range(0, 3), {1, 1}, note_);
     replayed.restore_returned(range(0, 1), {1, 0}, {});
     replayed.restore_done(range(1, 1), true);
-    replayed.restore_finish(Offset(4), now_ + seconds(2), now_);
+    replayed.restore_finish(Offset(4), Offset(4), now_ + seconds(2), now_);
     replayed.check_all();
     EXPECT_EQ(replayed.dead(), 1U);
     EXPECT_EQ(replayed.leased(), 2U) << "held for the consumers of before";

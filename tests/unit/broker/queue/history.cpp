@@ -157,6 +157,7 @@ void History::deliver(Choices& choices) {
     queue_->deliver(now_, most, grants);
     std::vector<ReferenceQueue::Given> given;
     for (const Grant& grant : grants) {
+        if (grant.tries.deliveries > 1) again_ = std::max(again_, grant.range.end());
         std::uint64_t bytes = 0;
         for (std::uint32_t i = 0; i < grant.range.count; ++i) {
             const std::uint64_t offset = grant.range.first.value() + i;
@@ -374,15 +375,15 @@ void History::restart(Choices& choices) {
     Queue cut(reference_.options);
     const std::uint64_t records = choices.below(log_.size() + 1);
     for (std::uint64_t i = 0; i < records; ++i) replay(cut, log_[i]);
-    cut.restore_finish(mark_, now_, now_);
+    cut.restore_finish(mark_, again_, now_, now_);
     cut.check_all();
     same(cut.counters().high_water <= maxsize_ever_, true, "bound of a prefix");
 
     choices.one_in(2) ? from_checkpoint() : from_log();
     const Instant hold_end = now_ + milliseconds(15);
-    queue_->restore_finish(mark_, hold_end, now_);
+    queue_->restore_finish(mark_, again_, hold_end, now_);
     queue_->make_visible(queue_->next_offset());
-    reference_.restart(mark_, hold_end, now_);
+    reference_.restart(mark_, again_, hold_end, now_);
     const Counters& counted = queue_->counters();
     const Counters& known = reference_.counters;
     same(std::tuple(counted.put, counted.acked, counted.dropped, counted.died, counted.high_water),

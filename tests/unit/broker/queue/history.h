@@ -113,6 +113,7 @@ private:
     std::map<std::uint64_t, std::uint64_t> live_;  // messages of each batch, as the log's accounting has it
     std::uint64_t maxsize_ever_ = 0;
     Offset mark_;
+    Offset again_;  // above all that was handed out more than once
     Instant now_{1'000'000'000};
     std::uint64_t tickets_ = 0;
     std::uint64_t consumers_ = 0;

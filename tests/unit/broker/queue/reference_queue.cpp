@@ -300,13 +300,14 @@ Instant ReferenceQueue::next_due() const {
     return due;
 }
 
-void ReferenceQueue::restart(Offset mark, Instant hold_end, Instant now) {
+void ReferenceQueue::restart(Offset mark, Offset again, Instant hold_end, Instant now) {
     for (std::size_t at = 0; at < messages.size(); ++at) {
         Message& message = messages[at];
         if (!message.live()) continue;
         if (message.where == Where::kLeased) --message.tries.deliveries;  // grants are not in the log
         if (message.where == Where::kDelayed && message.at > now) continue;
-        message.where = at < mark.value() ? Where::kHeld : Where::kReady;
+        const Offset known = message.tries.deliveries == 0 ? mark : again;
+        message.where = at < known.value() ? Where::kHeld : Where::kReady;
         message.at = hold_end;
     }
     const bool was_sealed = sealed();

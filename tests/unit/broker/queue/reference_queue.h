@@ -70,7 +70,7 @@ public:
     [[nodiscard]] std::vector<Given> recall(std::uint64_t messages_max) const;
     Queue::Ended run_timers(Instant now, const DeathNote& note);
     [[nodiscard]] Instant next_due() const;
-    void restart(Offset mark, Instant hold_end, Instant now);
+    void restart(Offset mark, Offset again, Instant hold_end, Instant now);
 
     bool seal();
     void reopen();

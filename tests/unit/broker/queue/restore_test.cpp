@@ -18,7 +18,7 @@ protected:
         queue().restore_done(range(11, 1), false);
         queue().restore_returned(range(13, 1), {1, 1}, Instant{});
         queue().restore_returned(range(15, 1), {1, 1}, now_ + seconds(9));
-        queue().restore_finish(Offset(17), hold_end_, now_);
+        queue().restore_finish(Offset(17), Offset(17), hold_end_, now_);
         queue().make_visible(queue().next_offset());
     }
     Instant hold_end_ = now_ + seconds(2);
@@ -87,7 +87,7 @@ TEST(RestoreQueue, what_became_due_before_the_stop_is_held_too) {
     queue.restore_batch({BatchRef(1), range(0, 3), 0});
     queue.restore_returned(range(0, 1), {1, 1}, Instant{50});
     queue.restore_returned(range(1, 1), {1, 1}, Instant{150});
-    queue.restore_finish(Offset(3), Instant{1000}, Instant{100});
+    queue.restore_finish(Offset(3), Offset(3), Instant{1000}, Instant{100});
     EXPECT_EQ(queue.leased(), 2U);
     EXPECT_EQ(queue.delayed(), 1U);
     queue.check_all();
@@ -99,7 +99,7 @@ TEST(RestoreQueue, done_and_returned_offsets_that_are_not_here_are_counted_only)
     queue.restore_done(range(3, 4), false);
     queue.restore_done(range(7, 2), true);
     queue.restore_returned(range(0, 1000), {1, 0}, Instant{});
-    queue.restore_finish(Offset(1000), Instant{5}, Instant{1});
+    queue.restore_finish(Offset(1000), Offset(1000), Instant{5}, Instant{1});
     EXPECT_EQ(queue.counters().acked, 4U);
     EXPECT_EQ(queue.counters().dropped, 2U);
     EXPECT_TRUE(queue.drained());
@@ -135,11 +135,30 @@ TEST(RestoreQueue, an_older_batch_may_come_later_in_the_log) {
     queue.restore(100, false, false, {});
     queue.restore_batch({BatchRef(1), range(100, 5), 5});
     queue.restore_batch({BatchRef(2), range(20, 5), 5});
-    queue.restore_finish(Offset(0), Instant{5}, Instant{1});
+    queue.restore_finish(Offset(0), Offset(0), Instant{5}, Instant{1});
     EXPECT_EQ(queue.ready(), 10U);
     EXPECT_EQ(queue.floor(), Offset(20));
     EXPECT_EQ(queue.next_offset(), Offset(105));
     queue.check_all();
+}
+
+TEST(RestoreAgain, what_came_back_and_was_not_handed_out_since_is_in_nobodys_hands) {
+    Queue queue(Options{});
+    queue.restore_batch({BatchRef(1), range(0, 6), 60});
+    queue.restore_returned(range(0, 4), {1, 0}, Instant{});
+    queue.restore_finish(Offset(5), Offset(2), Instant{1000}, Instant{100});
+    queue.check_all();
+    // Handed out again were the first two; never back was the fifth; the sixth was never out.
+    EXPECT_EQ(queue.leased(), 3U);
+    EXPECT_EQ(queue.ready(), 3U);
+    queue.attach(ConsumerId(1));
+    queue.set_credit(ConsumerId(1), 9, 1000);
+    std::vector<Grant> grants;
+    queue.deliver(Instant{100}, 9, grants);
+    ASSERT_EQ(grants.size(), 2U);
+    EXPECT_EQ(grants[0].range, range(2, 2));
+    EXPECT_EQ(grants[0].tries, (Tries{2, 0}));
+    EXPECT_EQ(grants[1].range, range(5, 1));
 }
 
 }  // namespace
