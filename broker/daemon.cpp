@@ -222,9 +222,10 @@ void tell_recovery(const log::Recovery& recovery) {
                  fmt::format("{} bytes at the end of the log were never confirmed and are cut: {}", recovery.torn_bytes,
                              recovery.torn));
     }
-    for (const std::string& name : recovery.damaged_checkpoints) {
-        log_line(spdlog::level::warn, "checkpoint.damaged",
-                 fmt::format("{} is damaged and not used; the log has all that is in it", name));
+    for (const log::Repaired& repaired : recovery.repairs) {
+        const bool checkpoint = repaired.repair.kind == log::Repair::Kind::kSetAside;
+        log_line(repaired.quarantined() ? spdlog::level::warn : spdlog::level::info,
+                 checkpoint ? "checkpoint.damaged" : "log.repaired", repaired.text());
     }
 }
 

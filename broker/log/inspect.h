@@ -24,7 +24,14 @@ struct FoundSegment {
 
 struct FoundCheckpoint {
     std::string name;
+    std::uint64_t file_bytes = 0;
     std::optional<CheckpointHeader> header;  ///< Nothing if anything in the file is broken.
+};
+
+/// A file without use that a crash left: a dropped segment or a temporary file.
+struct Leftover {
+    std::string name;
+    std::uint64_t file_bytes = 0;
 };
 
 /// The files of a log folder, before any record is read.
@@ -41,7 +48,7 @@ struct Survey {
     std::vector<FoundSegment> segments;  ///< Rising, from the mark's first segment on.
     std::vector<FoundSegment> spares;
     std::vector<FoundCheckpoint> checkpoints;  ///< Oldest first.
-    std::vector<std::string> leftovers;        ///< Names a crash left: dropped segments and temporary files.
+    std::vector<Leftover> leftovers;
 };
 Result<Survey> survey(FileSystem& files, const std::string& dir);
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "broker/log/file.h"
+#include "broker/log/repair.h"
 #include "proto/base/clock.h"
 #include "proto/base/histogram.h"
 #include "proto/base/ids.h"
@@ -120,8 +121,8 @@ struct Recovery {
     std::uint64_t torn_bytes = 0;  ///< Unconfirmed bytes cut off at the tail ...
     std::string torn;              ///< ... and where, for people.
     Lsn last;
-    Lsn checkpoint;  ///< Records up to here were not read: a checkpoint had them. 0: there was none.
-    std::vector<std::string> damaged_checkpoints;  ///< Names of files that were passed over.
+    Lsn checkpoint;                 ///< Records up to here were not read: a checkpoint had them. 0: there was none.
+    std::vector<Repaired> repairs;  ///< What was done to the folder's files.
 };
 
 /// How the commit thread works, since the start.

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "broker/log/repair.h"
 #include "proto/base/random.h"
-#include "proto/limits.h"
 
 namespace telpher::log {
 namespace {
@@ -60,21 +60,10 @@ Result<void> refuse_stranger(const LogOptions& options, const Survey& found) {
     return fail(Code::kCorrupt, options.dir + ": the log of another shard than " + std::to_string(options.shard));
 }
 
-/// Overwrites the unconfirmed tail, so that no record of it can ever be read behind what is written next.
-Result<void> cut_tail(File& file, std::uint64_t from, std::uint64_t to) {
-    const std::vector<std::byte> zeros(std::min<std::uint64_t>(to - from, limits::kMiB));
-    while (from < to) {
-        const Bytes part(zeros.data(), std::min<std::uint64_t>(zeros.size(), to - from));
-        if (auto done = file.write_at(from, {&part, 1}); !done) return done;
-        from += part.size();
-    }
-    return file.sync();
-}
-
-/// Removes what a crash left and keeps spares that fit.
-Result<std::deque<std::string>> tidy(FileSystem& files, const LogOptions& options, const Survey& found) {
+/// Keeps the spares that fit and removes the others.
+Result<std::deque<std::string>> take_spares(FileSystem& files, const LogOptions& options, const Survey& found) {
     std::deque<std::string> spares;
-    std::vector<std::string> removed = found.leftovers;
+    std::vector<std::string> removed;
     for (const FoundSegment& spare : found.spares) {
         const std::string name = file_name(spare.number, kSpareSuffix);
         const bool kept = spare.file_bytes == options.segment_bytes && spares.size() < options.spare_segments_max;
@@ -86,22 +75,17 @@ Result<std::deque<std::string>> tidy(FileSystem& files, const LogOptions& option
     return spares;
 }
 
-/// The last segment that is used, open, its tail cut; no file if the log is empty.
-Result<CommitStart> repair(FileSystem& files, const LogOptions& options, const Inspection& inspection) {
+/// The last segment that is used, open; no file if the log is empty.
+Result<CommitStart> open_end(FileSystem& files, const LogOptions& options, const Inspection& inspection) {
     CommitStart start;
-    if (inspection.discard) {
-        const std::string name = file_name(*inspection.discard, kSegmentSuffix);
-        if (auto done = files.remove(join_path(options.dir, name)); !done) return fail(done.error());
-        start.next_segment = *inspection.discard;
-    }
     start.segments = inspection.segments.size();
-    if (inspection.segments.empty()) return start;
+    if (inspection.segments.empty()) {
+        if (inspection.discard) start.next_segment = *inspection.discard;
+        return start;
+    }
     const InspectedSegment& last = inspection.segments.back();
     auto file = files.open(join_path(options.dir, file_name(last.header.number, kSegmentSuffix)), true);
     if (!file) return fail(file.error());
-    if (inspection.cut_end > last.end) {
-        if (auto done = cut_tail(**file, last.end, inspection.cut_end); !done) return fail(done.error());
-    }
     start.segment = OpenSegment{std::move(*file), last.header};
     start.end = last.end;
     start.next_segment = last.header.number + 1;
@@ -127,12 +111,9 @@ Result<MarkFile> open_mark(FileSystem& files, const LogOptions& options, const S
     return MarkFile::open(files, options.dir, mark, false);
 }
 
-Recovery summarise(const Inspection& inspection, const Survey& found, const FoundCheckpoint* used) {
+Recovery summarise(const Inspection& inspection, const FoundCheckpoint* used, std::vector<Repaired> repairs) {
     Recovery summary;
     if (used != nullptr) summary.checkpoint = used->header->point.lsn;
-    for (const FoundCheckpoint& checkpoint : found.checkpoints) {
-        if (!checkpoint.header) summary.damaged_checkpoints.push_back(checkpoint.name);
-    }
     summary.clean = inspection.clean;
     summary.records = inspection.records;
     summary.last = inspection.last;
@@ -141,6 +122,7 @@ Recovery summarise(const Inspection& inspection, const Survey& found, const Foun
         if (finding.action() == Action::kTruncate) summary.torn = finding.text();
     }
     if (inspection.cut_end > 0) summary.torn_bytes += inspection.cut_end - inspection.segments.back().end;
+    summary.repairs = std::move(repairs);
     return summary;
 }
 
@@ -162,9 +144,11 @@ Result<Recovered> recover(FileSystem& files, const LogOptions& options, const Re
     if (!inspection) return fail(inspection.error());
     if (auto sound = refuse_damage(options.dir, *inspection); !sound) return fail(sound.error());
 
-    auto start = repair(files, options, *inspection);
+    auto repairs = repair(files, options.dir, repairs_of(*found, *inspection));
+    if (!repairs) return fail(repairs.error());
+    auto start = open_end(files, options, *inspection);
     if (!start) return fail(start.error());
-    auto spares = tidy(files, options, *found);
+    auto spares = take_spares(files, options, *found);
     if (!spares) return fail(spares.error());
     const std::uint64_t seed = fresh_seed(*found, options.salt_seed, inspection->last);
     auto mark = open_mark(files, options, *found, *inspection, seed);
@@ -173,7 +157,7 @@ Result<Recovered> recover(FileSystem& files, const LogOptions& options, const Re
     if (auto done = files.sync_dir(options.dir); !done) return fail(done.error());
     PoolOptions pool{options.dir, options.shard, mark->mark().log_id, options.segment_bytes, options.spare_segments_max,
                      seed};
-    return Recovered{summarise(*inspection, *found, checkpoint),
+    return Recovered{summarise(*inspection, checkpoint, std::move(*repairs)),
                      inspection->segments,
                      std::move(*start),
                      std::move(pool),

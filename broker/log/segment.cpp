@@ -69,4 +69,9 @@ std::optional<SegmentId> parse_file_name(std::string_view name, std::string_view
 
 std::string join_path(std::string_view dir, std::string_view name) { return fmt::format("{}/{}", dir, name); }
 
+Result<std::uint64_t> file_bytes(FileSystem& files, const std::string& path) {
+    const auto file = files.open(path, false);
+    return file ? (*file)->size() : fail(file.error());
+}
+
 }  // namespace telpher::log

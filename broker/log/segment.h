@@ -62,5 +62,6 @@ inline constexpr std::string_view kTemporarySuffix = ".tmp";
 /// The number in a name with that suffix; nothing for any other name.
 [[nodiscard]] std::optional<SegmentId> parse_file_name(std::string_view name, std::string_view suffix);
 [[nodiscard]] std::string join_path(std::string_view dir, std::string_view name);
+[[nodiscard]] Result<std::uint64_t> file_bytes(FileSystem& files, const std::string& path);
 
 }  // namespace telpher::log

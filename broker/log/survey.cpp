@@ -23,6 +23,20 @@ Result<FoundSegment> look_at(FileSystem& files, const std::string& path, Segment
     return found;
 }
 
+Result<Leftover> leftover(FileSystem& files, const std::string& dir, const std::string& name) {
+    const auto bytes = file_bytes(files, join_path(dir, name));
+    if (!bytes) return fail(bytes.error());
+    return Leftover{name, *bytes};
+}
+
+Result<FoundCheckpoint> checkpoint(FileSystem& files, const std::string& dir, const std::string& name) {
+    const auto header = check_checkpoint(files, dir, name);
+    if (!header) return fail(header.error());
+    const auto bytes = file_bytes(files, join_path(dir, name));
+    if (!bytes) return fail(bytes.error());
+    return FoundCheckpoint{name, *bytes, *header};
+}
+
 }  // namespace
 
 LogId Survey::log_id() const {
@@ -78,7 +92,9 @@ Result<Survey> survey(FileSystem& files, const std::string& dir) {
             result.mark_exists = true;
         } else if (const auto number = parse_file_name(name, kSegmentSuffix)) {
             if (*number < first) {
-                result.leftovers.push_back(name);
+                auto dropped = leftover(files, dir, name);
+                if (!dropped) return fail(dropped.error());
+                result.leftovers.push_back(std::move(*dropped));
                 continue;
             }
             auto segment = look_at(files, join_path(dir, name), *number);
@@ -89,11 +105,13 @@ Result<Survey> survey(FileSystem& files, const std::string& dir) {
             if (!segment) return fail(segment.error());
             result.spares.push_back(*segment);
         } else if (parse_file_name(name, kCheckpointSuffix)) {
-            auto header = check_checkpoint(files, dir, name);
-            if (!header) return fail(header.error());
-            result.checkpoints.push_back({name, *header});
+            auto one = checkpoint(files, dir, name);
+            if (!one) return fail(one.error());
+            result.checkpoints.push_back(std::move(*one));
         } else if (name.ends_with(kTemporarySuffix)) {
-            result.leftovers.push_back(name);
+            auto unfinished = leftover(files, dir, name);
+            if (!unfinished) return fail(unfinished.error());
+            result.leftovers.push_back(std::move(*unfinished));
         }
     }
     std::sort(result.segments.begin(), result.segments.end(),

@@ -113,7 +113,8 @@ TEST_F(CheckpointTest, ADamagedOneIsPassedOver) {
     damage(newest);
     must_open();
     EXPECT_EQ(replayed(), "[old]between after ");
-    EXPECT_EQ(log_->recovery().damaged_checkpoints, (std::vector{checkpoint_name(newest)}));
+    ASSERT_EQ(log_->recovery().repairs.size(), 1U);
+    EXPECT_EQ(log_->recovery().repairs[0].repair.name, checkpoint_name(newest));
     crash();
     damage(old);
     must_open();
