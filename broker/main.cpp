@@ -86,8 +86,14 @@ int main(int argc, char** argv) {
     dump->add_option("DIR", offline.data_dir, "Data directory")->required();
     dump->add_option("--queue", offline.queue, "Only this queue (name or number)");
     dump->add_option("-o,--output", offline.output, "ndjson")->check(CLI::IsMember({"ndjson"}));
-    CLI::App* fsck = app.add_subcommand("fsck", "Checks a stopped daemon's log and changes nothing");
+    CLI::App* fsck = app.add_subcommand("fsck", "Checks a stopped daemon's log");
     fsck->add_option("DIR", offline.data_dir, "Data directory")->required();
+    CLI::Option* repair = fsck->add_flag(
+        "--repair", offline.repair,
+        "Do what a start would do: take what was never confirmed out of the log, into quarantine, and tidy up. With "
+        "damage to confirmed data nothing is changed");
+    fsck->add_flag("--dry-run", offline.dry_run, "With --repair: print what it would do and change nothing")
+        ->needs(repair);
     app.require_subcommand(0, 1);
     if (argc == 3 && std::string_view(argv[1]) == "__man" && std::string_view(argv[2]) == "telpherd.toml") {
         return std::fputs(telpher::broker::config_page().c_str(), stdout) < 0 ? 1 : 0;

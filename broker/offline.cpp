@@ -45,7 +45,8 @@ int dump(const OfflineOptions& options) {
 int fsck(const OfflineOptions& options) {
     const auto lock = log::DirLock::take(options.data_dir);
     if (!lock) return report(lock.error());
-    const auto result = log::fsck(log::posix_file_system(), shard_dir(options), std::cout);
+    const auto result = log::fsck(log::posix_file_system(), shard_dir(options), std::cout,
+                                  {.repair = options.repair, .dry_run = options.dry_run});
     std::cout.flush();
     return result ? static_cast<int>(*result) : report(result.error());
 }

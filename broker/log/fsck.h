@@ -1,5 +1,6 @@
-// Checks a log folder without changing it: offline, on a folder that no daemon holds (the caller takes the DirLock). It
-// judges by the same code and table as the recovery of a start, but goes on behind damage to find all of it.
+// Checks a log folder, and on request does to it what a start would do, no more: offline, on a folder that no daemon
+// holds (the caller takes the DirLock). It judges by the same code and table as the recovery of a start, but goes on
+// behind damage to find all of it, and reads what a checkpoint would spare a start.
 #pragma once
 
 #include <iosfwd>
@@ -13,12 +14,17 @@ namespace telpher::log {
 /// The exit status of `telpherd fsck`.
 enum class FsckResult {
     kClean = 0,
-    kTorn = 1,     ///< Harmless, the next start mends it: an unconfirmed tail, a damaged checkpoint.
+    kTorn = 1,     ///< Harmless, mended now or by the next start: an unconfirmed tail, a damaged checkpoint, leftovers.
     kDamaged = 2,  ///< Confirmed data is damaged; a start would refuse.
 };
 
-/// Prints a line for each segment and each finding, then a summary. Errors: kNotFound (no log there), kIo, kFormat (a
-/// newer program wrote it).
-Result<FsckResult> fsck(FileSystem& files, const std::string& dir, std::ostream& out);
+struct FsckOptions {
+    bool repair = false;   ///< Do what a start would do to the files; nothing if confirmed data is damaged.
+    bool dry_run = false;  ///< Say what that would be, and change nothing.
+};
+
+/// Prints a line for each segment and each finding, each repair, then a summary. Errors: kNotFound (no log there), kIo,
+/// kFormat (a newer program wrote it).
+Result<FsckResult> fsck(FileSystem& files, const std::string& dir, std::ostream& out, const FsckOptions& options = {});
 
 }  // namespace telpher::log

@@ -18,31 +18,6 @@ std::uint64_t fresh_seed(const Survey& found, std::uint64_t seed, Lsn last) {
     return XXH3_64bits(parts.data(), parts.size() * sizeof(std::uint64_t));
 }
 
-/// What was written before a crash of the process is in the page cache only; a later crash of the machine must not take
-/// back what recovery is about to build on. So what it reads first and trusts is synced before.
-Result<std::unique_ptr<File>> open_synced(FileSystem& files, const std::string& path) {
-    auto file = files.open(path, true);
-    if (!file) return file;
-    if (auto done = (*file)->sync(); !done) return fail(done.error());
-    return file;
-}
-
-/// The mark and the last segment; the segments before it were synced before it was made.
-Result<void> sync_found(FileSystem& files, const std::string& dir) {
-    const auto names = files.list(dir);
-    if (!names) return fail(names.error());
-    std::string last;
-    for (const std::string& name : *names) {
-        if (parse_file_name(name, kSegmentSuffix)) last = std::max(last, name);
-    }
-    if (std::find(names->begin(), names->end(), kMarkName) != names->end()) {
-        if (auto done = open_synced(files, join_path(dir, kMarkName)); !done) return fail(done.error());
-    }
-    if (last.empty()) return {};
-    const auto done = open_synced(files, join_path(dir, last));
-    return done ? Result<void>() : fail(done.error());
-}
-
 Result<void> refuse_damage(const std::string& dir, const Inspection& inspection) {
     for (const Finding& finding : inspection.findings) {
         if (finding.action() == Action::kStop) return fail(Code::kCorrupt, dir + ": " + finding.text());

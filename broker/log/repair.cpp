@@ -35,6 +35,15 @@ std::string kept_name(const Repair& repair) {
     }
 }
 
+/// What was written before a crash of the process is in the page cache only; a later crash of the machine must not take
+/// back what recovery is about to build on. So what it reads first and trusts is synced before.
+Result<std::unique_ptr<File>> open_synced(FileSystem& files, const std::string& path) {
+    auto file = files.open(path, true);
+    if (!file) return file;
+    if (auto done = (*file)->sync(); !done) return fail(done.error());
+    return file;
+}
+
 Repaired outcome(const Repair& repair, const Result<std::string>& kept) {
     return kept ? Repaired{repair, *kept, ""} : Repaired{repair, "", kept.error().detail()};
 }
@@ -88,7 +97,24 @@ std::string Repair::text() const {
 
 std::string Repaired::text() const {
     if (!kept_as.empty()) return repair.text() + "; kept as " + kept_as;
-    return not_kept.empty() ? repair.text() : repair.text() + "; not kept in quarantine: " + not_kept;
+    if (not_kept.empty()) return repair.text();
+    const bool stays = repair.kind == Repair::Kind::kSetAside;
+    return repair.text() + (stays ? "; it stays where it is: " : "; not kept in quarantine: ") + not_kept;
+}
+
+Result<void> sync_found(FileSystem& files, const std::string& dir) {
+    const auto names = files.list(dir);
+    if (!names) return fail(names.error());
+    std::string last;
+    for (const std::string& name : *names) {
+        if (parse_file_name(name, kSegmentSuffix)) last = std::max(last, name);
+    }
+    if (std::find(names->begin(), names->end(), kMarkName) != names->end()) {
+        if (auto done = open_synced(files, join_path(dir, kMarkName)); !done) return fail(done.error());
+    }
+    if (last.empty()) return {};
+    const auto done = open_synced(files, join_path(dir, last));
+    return done ? Result<void>() : fail(done.error());
 }
 
 std::vector<Repair> repairs_of(const Survey& found, const Inspection& inspection) {

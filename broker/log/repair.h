@@ -45,6 +45,10 @@ struct Repaired {
     [[nodiscard]] std::string text() const;
 };
 
+/// Syncs what a start reads first and trusts: the mark and the last segment; the segments before it were synced before
+/// it was made. For whoever acts on what is found afterwards.
+Result<void> sync_found(FileSystem& files, const std::string& dir);
+
 /// In the order in which they are done. The inspection must forbid nothing.
 [[nodiscard]] std::vector<Repair> repairs_of(const Survey& found, const Inspection& inspection);
 

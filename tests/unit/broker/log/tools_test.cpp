@@ -1,12 +1,14 @@
 // dump and fsck on logs as daemons leave them, sound and damaged.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <vector>
 
 #include "broker/log/dump.h"
 #include "broker/log/fsck.h"
+#include "broker/log/mark.h"
 #include "broker/log/records.pb.h"
 #include "proto/batch.h"
 #include "proto/limits.h"
@@ -29,9 +31,9 @@ protected:
         for (std::string line; std::getline(in, line);) lines.push_back(json::parse(line));
         return lines;
     }
-    FsckResult checked() {
+    FsckResult checked(const FsckOptions& with = {}) {
         std::ostringstream out;
-        const auto result = fsck(files_, kTestDir, out);
+        const auto result = fsck(files_, kTestDir, out, with);
         EXPECT_TRUE(result) << result.error().message();
         printed_ = out.str();
         return result ? *result : FsckResult::kDamaged;
@@ -79,6 +81,37 @@ protected:
         log_->append(settled(1));
         commit();
         crash();
+    }
+
+    /// A committed batch, then one that was written, never synced, and damaged.
+    void torn_tail() {
+        must_open();
+        commit(batch("confirmed"));
+        const Appended torn = append(batch("torn off"));
+        log_->flush();
+        files_.die_at_nth(Files::Op::kSync, 1);
+        log_->committer().do_work();
+        log_.reset();
+        files_.overwrite(path(1), body_at(torn), as_bytes("T"));
+    }
+    /// Everything a start tidies: a torn tail, a damaged checkpoint, and a file that was being made.
+    void untidy() {
+        torn_tail();
+        for (const char* name : {"00000000000000aa.checkpoint", "0000000000000009.tmp"}) {
+            const auto file = files_.create(join_path(kTestDir, name));
+            const Bytes text = as_bytes("anything");
+            ASSERT_TRUE((*file)->write_at(0, {&text, 1}));
+        }
+    }
+    using Contents = std::map<std::string, std::vector<std::byte>>;
+    [[nodiscard]] Contents contents() const {
+        Contents all;
+        const auto names = files_.list(kTestDir);
+        for (const std::string& name : *names) all[name] = files_.contents(join_path(kTestDir, name));
+        return all;
+    }
+    void expect_printed(const std::string& text) const {
+        EXPECT_NE(printed_.find(text), std::string::npos) << "no '" << text << "' in:\n" << printed_;
     }
 
     std::string printed_;
@@ -170,14 +203,7 @@ TEST_F(ToolsTest, AFolderWithoutALogIsNotFound) {
 }
 
 TEST_F(ToolsTest, FsckTellsATornTailFromDamage) {
-    must_open();
-    commit(batch("confirmed"));
-    const Appended torn = append(batch("torn off"));
-    log_->flush();
-    files_.die_at_nth(Files::Op::kSync, 1);
-    log_->committer().do_work();
-    log_.reset();
-    files_.overwrite(path(1), body_at(torn), as_bytes("T"));
+    torn_tail();
     EXPECT_EQ(checked(), FsckResult::kTorn);
     EXPECT_NE(printed_.find("lsn 3: a record does not match its checksum (unconfirmed tail)"), std::string::npos)
         << printed_;
@@ -199,6 +225,11 @@ TEST_F(ToolsTest, FsckFindsEveryDamage) {
     files_.overwrite(path(1), body_at(all[3]), as_bytes("X"));
     files_.overwrite(path(1), body_at(all[8]) - 30, as_bytes("XYZ"));
     files_.overwrite(path(2), body_at(second), as_bytes("X"));
+    const Contents before = contents();
+    EXPECT_EQ(checked({.repair = true}), FsckResult::kDamaged);
+    EXPECT_EQ(contents(), before) << "a repair leaves confirmed data alone";
+    expect_printed("nothing was changed");
+    expect_printed("restore the data directory from a backup");
     EXPECT_EQ(checked(), FsckResult::kDamaged);
     for (const Lsn lsn : {all[3].lsn, all[8].lsn, second.lsn}) {
         EXPECT_NE(printed_.find(", lsn " + std::to_string(lsn.value()) + ":"), std::string::npos) << printed_;
@@ -210,6 +241,73 @@ TEST_F(ToolsTest, FsckFindsEveryDamage) {
     EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), [&](const json& line) {
         return line.contains("lsn") && line["lsn"] == second.lsn.value() + 1;
     }));
+}
+
+TEST_F(ToolsTest, RepairDoesWhatAStartWouldDo) {
+    untidy();
+    Files other;
+    files_.copy_to(other);
+    EXPECT_EQ(checked({.repair = true}), FsckResult::kTorn);
+    expect_printed("done: cut 0000000000000001.seg: ");
+    expect_printed("lsn 3: never confirmed; kept as quarantine/00000001-tail-of-0000000000000001.seg-bytes-");
+    expect_printed("done: set aside 00000000000000aa.checkpoint: 8 bytes: damaged, the log has all that is in it");
+    expect_printed("done: remove 0000000000000009.tmp: 8 bytes: was being made");
+    expect_printed("and the rest is mended");
+    const Contents repaired = contents();
+    ASSERT_TRUE(Log::open(other, options(), [](const RecordView&) { return Result<void>(); }));
+    for (const auto& [name, bytes] : repaired) {
+        EXPECT_TRUE(name == kMarkName || other.contents(join_path(kTestDir, name)) == bytes) << name;
+    }
+    EXPECT_EQ(checked({.repair = true}), FsckResult::kClean);
+    EXPECT_EQ(contents(), repaired);
+    must_open();
+    EXPECT_TRUE(log_->recovery().repairs.empty());
+    EXPECT_EQ(replayed_.size(), 2U);
+}
+
+TEST_F(ToolsTest, ADryRunOnlySaysWhatItWould) {
+    untidy();
+    const Contents before = contents();
+    EXPECT_EQ(checked({.repair = true, .dry_run = true}), FsckResult::kTorn);
+    expect_printed("would cut 0000000000000001.seg: ");
+    expect_printed("would set aside 00000000000000aa.checkpoint");
+    expect_printed("would remove 0000000000000009.tmp");
+    expect_printed("the next start mends the rest");
+    EXPECT_EQ(contents(), before);
+    EXPECT_TRUE(files_.list(join_path(kTestDir, "quarantine"))->empty());
+}
+
+TEST_F(ToolsTest, RepairFinishesADrop) {
+    must_open();
+    commit(batch("one"));
+    fill_to(SegmentId(2));
+    commit(batch("two"));
+    const auto old = files_.contents(path(1));
+    ASSERT_EQ(log_->reclaim(), 1U);
+    commit(batch("three"));
+    crash();
+    // The name came back: the mark said that it goes, and a power cut took the rest.
+    const auto file = files_.create(path(1));
+    const Bytes whole(old);
+    ASSERT_TRUE((*file)->write_at(0, {&whole, 1}));
+    EXPECT_EQ(checked({.repair = true}), FsckResult::kTorn);
+    expect_printed("done: remove 0000000000000001.seg: 16384 bytes: dropped before the crash, nothing in it lives");
+    EXPECT_EQ(checked(), FsckResult::kClean);
+}
+
+TEST_F(ToolsTest, ARepairThatFailsCanBeTriedAgain) {
+    for (const auto op : {Files::Op::kOpen, Files::Op::kRead, Files::Op::kSync, Files::Op::kSyncDir}) {
+        start_over();
+        torn_tail();
+        files_.die_at_nth(op, 2);
+        std::ostringstream out;
+        static_cast<void>(fsck(files_, kTestDir, out, {.repair = true}));
+        files_.power_cut(1);
+        must_open();
+        EXPECT_EQ(replayed_.size(), 2U);
+        log_.reset();
+        EXPECT_EQ(checked({.repair = true}), FsckResult::kClean) << printed_;
+    }
 }
 
 }  // namespace
