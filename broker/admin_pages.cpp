@@ -87,13 +87,13 @@ http::Answer AdminPages::ready(bool verbose) const {
     struct Check {
         std::string_view name;
         bool good;
-        std::string_view otherwise;
+        std::string otherwise;
     };
     const std::array checks{
         Check{"replayed", health.replayed, "the log is being read"},
         Check{"bound", health.bound, "clients cannot connect"},
         Check{"loop", health.silent < kSilentMax, "the shard hangs"},
-        Check{"log", !health.failed, "the log failed"},
+        Check{"log", health.failure.empty(), "the log failed: " + health.failure},
         Check{"disk", !health.disk_full && !health.log_waits, "the disk is full: puts are refused"},
         Check{"serving", !health.draining, "the broker is stopping"},
     };

@@ -73,6 +73,7 @@ public:
         sigaddset(&set, SIGHUP);
         pthread_sigmask(SIG_BLOCK, &set, nullptr);  // before any thread: all inherit it
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is an error of the write, as a bad disk is
         signals_ = signalfd(-1, &set, SFD_CLOEXEC);
         failed_ = eventfd(0, EFD_CLOEXEC);
     }
@@ -269,7 +270,7 @@ Result<int> serve(const Invocation& invocation, Configuration& running, const Ev
     const bool failed = attend(invocation, running, events, {shard, *door}) == Events::Event::kFailed;
     service::notify_stopping("draining");
     log_line(failed ? spdlog::level::err : spdlog::level::info, failed ? "log.failed" : "draining",
-             failed ? "the log failed: stopping" : "draining; a second signal stops now");
+             failed ? "the log failed, stopping: " + shard.health().failure : "draining; a second signal stops now");
     watch_for_second_signal(events);
     auto stopped = shard.stop();
     admin_port.stop();

@@ -1,6 +1,8 @@
 // How a broker is, for whoever asks whether to restart it or to send it work. Plain values.
 #pragma once
 
+#include <string>
+
 #include "proto/base/clock.h"
 
 namespace telpher::broker {
@@ -11,7 +13,7 @@ struct Health {
     bool draining = false;
     bool disk_full = false;  ///< Puts are refused for want of room.
     bool log_waits = false;  ///< Nothing is confirmed for want of room.
-    bool failed = false;     ///< The log failed.
+    std::string failure;     ///< Why the shard stopped: a write or sync of its log failed, or it is damaged. Or empty.
     Duration silent{0};      ///< Since the shard's loop last turned; 0 while it does not run yet, or not any more.
 };
 

@@ -107,6 +107,9 @@ constexpr MetricFamily kSyncMessages{"telpher_storage_batch_messages", "histogra
                                      "Messages that one fdatasync made durable."};
 constexpr MetricFamily kStorageBytes{"telpher_storage_bytes", "gauge", "", "Bytes of the log's segments."};
 constexpr MetricFamily kStorageFree{"telpher_storage_free_bytes", "gauge", "", "Bytes the log can grow by."};
+constexpr MetricFamily kStorageFailed{
+    "telpher_storage_failed", "gauge", "",
+    "1 once a write or sync of the log failed, or the log is damaged: the shard stopped."};
 constexpr MetricFamily kWatermark{"telpher_watermark_active", "gauge", "kind",
                                   "1 while puts are refused for want of it."};
 constexpr MetricFamily kLogDropped{"telpher_log_dropped_total", "counter", "",
@@ -130,10 +133,11 @@ constexpr MetricFamily kThreads{"process_threads", "gauge", "", "Threads."};
 constexpr MetricFamily kStarted{"process_start_time_seconds", "gauge", "", "Start, in seconds since 1970-01-01 UTC."};
 
 constexpr auto kFamilies = [] {
-    constexpr std::array kRest{kNacked,      kDead,           kRejected,   kSync,    kSyncMessages,   kStorageBytes,
-                               kStorageFree, kWatermark,      kLogDropped, kClients, kProtocolErrors, kAuthFailures,
-                               kNetBytes,    kLoopLag,        kBuildInfo,  kCpu,     kResident,       kVirtual,
-                               kDescriptors, kDescriptorsMax, kThreads,    kStarted};
+    constexpr std::array kRest{
+        kNacked,       kDead,          kRejected,       kSync,       kSyncMessages, kStorageBytes,
+        kStorageFree,  kStorageFailed, kWatermark,      kLogDropped, kClients,      kProtocolErrors,
+        kAuthFailures, kNetBytes,      kLoopLag,        kBuildInfo,  kCpu,          kResident,
+        kVirtual,      kDescriptors,   kDescriptorsMax, kThreads,    kStarted};
     std::array<MetricFamily, kQueueFamilies.size() + kQueueHistograms.size() + kRest.size()> all;
     auto out = all.begin();
     for (const QueueFamily& one : kQueueFamilies) *out++ = one.family;
@@ -248,6 +252,7 @@ void write_broker(Page& page, const Sample& sample) {
     if (page.begin(kSyncMessages)) page.out.histogram("", sample.sync_messages, 1);
     page.one(kStorageBytes, number(sample.status.log_bytes()));
     page.one(kStorageFree, number(sample.disk_room));
+    page.one(kStorageFailed, sample.failed ? 1 : 0);
     if (page.begin(kWatermark)) page.out.sample(http::Exposition::labels({{"kind", "disk"}}), sample.disk_full ? 1 : 0);
     if (page.begin(kClients)) {
         const ClientCounts& clients = sample.clients;

@@ -51,6 +51,7 @@ struct ClientCounts {
 
 struct Sample {
     v1::StatusIs status;
+    bool failed = false;  ///< The shard stopped for good.
     bool disk_full = false;
     std::uint64_t disk_room = 0;  ///< Bytes the log can grow by; 0: not known, or none.
     TransportFigures transport;

@@ -80,7 +80,10 @@ public:
     [[nodiscard]] const Rewriter& rewriter() const { return *rewriter_; }
     [[nodiscard]] std::size_t queue_count() const { return catalog_.size(); }
     /// Looks at a bounded part of what the job asks for; true: all of it was looked at.
-    bool sample(SampleJob& job) { return sampler_->go_on(job); }
+    bool sample(SampleJob& job) {
+        job.sample.failed = failed_.has_value();
+        return sampler_->go_on(job);
+    }
 
 private:
     Shard(ShardSettings settings, Seams seams);

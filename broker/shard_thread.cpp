@@ -93,7 +93,6 @@ ShardThread::Pulse ShardThread::pulse() const {
 
 void ShardThread::run() {
     ::pthread_setname_np(::pthread_self(), "shard-0");
-    bool told = false;
     Instant began = clock_.now();
     while (!stopping_) {
         const Instant now = clock_.now();
@@ -106,11 +105,7 @@ void ShardThread::run() {
         note_departures();
         tell_of_disk();
         tell_of_checkpoints();
-        if (shard_->failed() && !told) {
-            told = true;
-            log_failed_ = true;
-            on_failed_();
-        }
+        tell_of_failure();
         sleep();
     }
     drain();
@@ -141,7 +136,7 @@ Health ShardThread::health() const {
     health.draining = stopping_;
     health.disk_full = disk_is_full_;
     health.log_waits = log_waits_;
-    health.failed = log_failed_;
+    if (failed_) health.failure = failure_;
     if (bound_) health.silent = std::max(Duration(0), clock_.now() - Instant{turned_ns_});
     return health;
 }
@@ -183,6 +178,13 @@ void ShardThread::tell_of_checkpoints() {
                       "no checkpoint could be written, the next start takes longer: " + checkpoints.last_error);
 }
 
+void ShardThread::tell_of_failure() {
+    if (!shard_->failed() || failed_) return;
+    failure_ = shard_->failed()->message();
+    failed_ = true;
+    on_failed_();
+}
+
 void ShardThread::sleep() {
     wake_.prepare();
     // What happened before did not wake us: look once more.
@@ -206,16 +208,19 @@ void ShardThread::give_memory_back() {
 }
 
 void ShardThread::drain() {
-    shard_->drain();
-    cycle_until([this] { return shard_->quiet(); }, clock_.now() + drain_max_);
-    shard_->finish();
-    log::Log& log = shard_->log();
-    cycle_until([&] { return log.committed_lsn() == log.last_lsn() || log.failed(); }, clock_.now() + drain_max_);
+    // A shard that failed has told its clients already.
+    if (!shard_->failed()) {
+        shard_->drain();
+        cycle_until([this] { return shard_->quiet() || shard_->failed(); }, clock_.now() + drain_max_);
+        shard_->finish();
+        const log::Log& log = shard_->log();
+        cycle_until([&] { return log.committed_lsn() == log.last_lsn() || log.failed(); }, clock_.now() + drain_max_);
+    }
     cycle_until([] { return false; }, clock_.now() + kGoodbyeTime);
 }
 
 void ShardThread::cycle_until(const std::function<bool()>& done, Instant deadline) {
-    while (!shard_->failed()) {
+    for (;;) {
         const Instant now = clock_.now();
         const std::size_t work = step(now);
         if (done() || now >= deadline) return;

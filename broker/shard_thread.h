@@ -37,8 +37,8 @@ public:
         std::size_t connections = 0;
     };
 
-    /// `on_failed` is called once, by the shard's thread, if the log failed. `context` (libzmq's), `files` and `users`
-    /// outlive the object.
+    /// `on_failed` is called once, by the shard's thread, if the shard stopped for good: health() says why. `context`
+    /// (libzmq's), `files` and `users` outlive the object.
     ShardThread(void* context, log::FileSystem& files, const Clock& clock, const UserBook& users,
                 std::function<void()> on_failed);
     ~ShardThread();
@@ -78,6 +78,7 @@ private:
     void note_departures();
     void tell_of_disk();
     void tell_of_checkpoints();
+    void tell_of_failure();
     void give_memory_back();
     void drain();
     void cycle_until(const std::function<bool()>& done, Instant deadline);
@@ -96,7 +97,8 @@ private:
     std::atomic<std::size_t> connections_seen_{0};
     // What health() tells.
     std::atomic<std::int64_t> turned_ns_{0};
-    std::atomic<bool> replayed_{false}, bound_{false}, disk_is_full_{false}, log_waits_{false}, log_failed_{false};
+    std::atomic<bool> replayed_{false}, bound_{false}, disk_is_full_{false}, log_waits_{false}, failed_{false};
+    std::string failure_;  // set before failed_ is, constant then
     SampleInbox inbox_;
     TimeHistogram loop_lag_;  // of the shard thread, as what follows
     Duration slept_{0};       // in this turn

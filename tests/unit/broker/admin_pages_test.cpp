@@ -56,6 +56,11 @@ TEST(AdminPages, ReadyTellsWhyNot) {
     EXPECT_EQ(pages({}, Health{}).answer("/readyz", {}).status, 503) << "the log is being read";
     EXPECT_EQ(pages({}, Health{}).answer("/livez", {}).status, 200) << "which is no reason to restart";
     health = well();
+    health.failure = "E_IO: fdatasync: Input/output error";
+    const json failed = body(pages({}, health).answer("/readyz", {}));
+    EXPECT_EQ(failed["reasons"][0]["check"], "log");
+    EXPECT_EQ(failed["reasons"][0]["reason"], "the log failed: E_IO: fdatasync: Input/output error");
+    health = well();
     health.silent = 11s;
     EXPECT_EQ(pages({}, health).answer("/livez", {}).status, 503);
 }

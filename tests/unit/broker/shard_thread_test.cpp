@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "tests/support/deadline.h"
+#include "tests/support/faulty_file_system.h"
 #include "tests/support/temp_dir.h"
 
 namespace telpher::broker {
@@ -61,6 +62,49 @@ TEST(ShardThread, OneThatHangsIsFoundOutAndHoldsUpNobody) {
         EXPECT_TRUE(shard.health().draining);
         EXPECT_FALSE(shard.health().bound);
         EXPECT_EQ(shard.sample({}, 1s).error().code(), Code::kBusy);
+    }
+    zmq_ctx_term(context);
+}
+
+/// A log on a file system in memory, which another run of the shard has left.
+ShardThread::Settings left_log(test::FaultyFileSystem& files, const test::TempDir& dir) {
+    ShardThread::Settings settings;
+    settings.log.dir = "data/shard-0";
+    settings.shard.data_dir = "data";
+    settings.listen = {"ipc://" + (dir.path() / "s.sock").string()};
+    void* context = zmq_ctx_new();
+    {
+        const UserBook users;
+        ShardThread shard(context, files, system_clock(), users, [] {});
+        EXPECT_TRUE(shard.start(settings));
+        EXPECT_TRUE(shard.health().failure.empty());
+        EXPECT_FALSE(shard.sample({}, 10s)->failed);
+        EXPECT_TRUE(shard.stop());
+    }
+    zmq_ctx_term(context);
+    return settings;
+}
+
+TEST(ShardThread, AFailedLogIsReported) {
+    const test::TempDir dir;
+    test::FaultyFileSystem files;
+    const ShardThread::Settings settings = left_log(files, dir);
+    void* context = zmq_ctx_new();
+    {
+        const UserBook users;
+        std::atomic<int> told{0};
+        ShardThread shard(context, files, system_clock(), users, [&] { ++told; });
+        files.fail_nth(test::FaultyFileSystem::Op::kWrite, 1, Code::kIo);  // of the record of the start
+        ASSERT_TRUE(shard.start(settings));
+        ASSERT_TRUE(test::eventually(10s, [&] { return told > 0; }));
+        EXPECT_NE(shard.health().failure.find("E_IO"), std::string::npos) << shard.health().failure;
+        const auto sample = shard.sample({}, 10s);
+        ASSERT_TRUE(sample) << "it does not serve, but it answers";
+        EXPECT_TRUE(sample->failed);
+        const auto stopped = shard.stop();
+        ASSERT_FALSE(stopped);
+        EXPECT_EQ(stopped.error().code(), Code::kIo);
+        EXPECT_EQ(told, 1);
     }
     zmq_ctx_term(context);
 }
