@@ -18,6 +18,7 @@ using config::Kind;
 using Table = config::Table<DaemonOptions>;
 
 constexpr const char* kDefaultFile = "/etc/telpher/telpherd.toml";
+constexpr std::uint64_t kScrubIntervalMaxMs = 365ULL * 24 * 3'600'000;
 constexpr std::uint64_t kTimingMaxMs = 3'600'000;
 // A segment holds its snapshot, one body and what a step may write beside it.
 constexpr std::uint64_t kSegmentBesideBodies = 8 * limits::kMiB;
@@ -210,6 +211,15 @@ void add_storage(Table& table) {
                .kind = Kind::kSize,
                .help = "Recent batches kept in memory, so that a consumer that keeps up causes no reads."},
               &DaemonOptions::cache_bytes);
+    table.add(
+        {.path = "storage.scrub_interval",
+         .flag = "--scrub-interval",
+         .kind = Kind::kDuration,
+         .max = kScrubIntervalMaxMs,
+         .reloadable = true,
+         .help = "All of the log but its end is read again once in this time, at most 2MiB a second, so that damage "
+                 "is found early; it stops the broker. 0: never."},
+        &DaemonOptions::scrub_interval_ms);
 }
 
 void add_log(Table& table) {

@@ -123,6 +123,7 @@ ShardThread::Settings settings_of(const DaemonOptions& options) {
     settings.shard.resume_grace = milliseconds(options.resume_grace_ms);
     settings.shard.restart_hold = milliseconds(options.restart_hold_ms);
     settings.shard.cache_bytes_max = options.cache_bytes;
+    settings.shard.scrub_interval = milliseconds(options.scrub_interval_ms);
     settings.shard.disk_reserve_bytes = options.disk_reserve_bytes;
     settings.shard.queue_defaults = options.queue_defaults;
     settings.log.dir = options.data_dir + "/shard-0";

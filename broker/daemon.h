@@ -38,6 +38,7 @@ struct DaemonOptions {
     std::uint64_t resume_grace_ms = 2'000;
     std::uint64_t restart_hold_ms = 2'000;
     std::uint64_t cache_bytes = 8ULL << 20;
+    std::uint64_t scrub_interval_ms = 7ULL * 24 * 3'600'000;
     std::uint64_t disk_reserve_bytes = 256ULL << 20;
 };
 

@@ -110,6 +110,16 @@ constexpr MetricFamily kStorageFree{"telpher_storage_free_bytes", "gauge", "", "
 constexpr MetricFamily kStorageFailed{
     "telpher_storage_failed", "gauge", "",
     "1 once a write or sync of the log failed, or the log is damaged: the shard stopped."};
+constexpr MetricFamily kCheckpoints{"telpher_checkpoints_total", "counter", "", "Checkpoints written."};
+constexpr MetricFamily kCheckpointFailures{"telpher_checkpoint_failures_total", "counter", "",
+                                           "Checkpoints that could not be written: the next start takes longer."};
+constexpr MetricFamily kRewritten{
+    "telpher_rewritten_bytes_total", "counter", "",
+    "Bytes of live messages that were written again, so that their old segments could go."};
+constexpr MetricFamily kScrubbed{"telpher_scrub_bytes_total", "counter", "",
+                                 "Bytes of sealed segments that were read again and found as they were written."};
+constexpr MetricFamily kScrubErrors{"telpher_scrub_errors_total", "counter", "",
+                                    "Places where they were not, or could not be read: the shard stops at the first."};
 constexpr MetricFamily kWatermark{"telpher_watermark_active", "gauge", "kind",
                                   "1 while puts are refused for want of it."};
 constexpr MetricFamily kLogDropped{"telpher_log_dropped_total", "counter", "",
@@ -133,11 +143,20 @@ constexpr MetricFamily kThreads{"process_threads", "gauge", "", "Threads."};
 constexpr MetricFamily kStarted{"process_start_time_seconds", "gauge", "", "Start, in seconds since 1970-01-01 UTC."};
 
 constexpr auto kFamilies = [] {
-    constexpr std::array kRest{
-        kNacked,       kDead,          kRejected,       kSync,       kSyncMessages, kStorageBytes,
-        kStorageFree,  kStorageFailed, kWatermark,      kLogDropped, kClients,      kProtocolErrors,
-        kAuthFailures, kNetBytes,      kLoopLag,        kBuildInfo,  kCpu,          kResident,
-        kVirtual,      kDescriptors,   kDescriptorsMax, kThreads,    kStarted};
+    constexpr std::array kRest{kNacked,         kDead,
+                               kRejected,       kSync,
+                               kSyncMessages,   kStorageBytes,
+                               kStorageFree,    kStorageFailed,
+                               kCheckpoints,    kCheckpointFailures,
+                               kRewritten,      kScrubbed,
+                               kScrubErrors,    kWatermark,
+                               kLogDropped,     kClients,
+                               kProtocolErrors, kAuthFailures,
+                               kNetBytes,       kLoopLag,
+                               kBuildInfo,      kCpu,
+                               kResident,       kVirtual,
+                               kDescriptors,    kDescriptorsMax,
+                               kThreads,        kStarted};
     std::array<MetricFamily, kQueueFamilies.size() + kQueueHistograms.size() + kRest.size()> all;
     auto out = all.begin();
     for (const QueueFamily& one : kQueueFamilies) *out++ = one.family;
@@ -253,6 +272,11 @@ void write_broker(Page& page, const Sample& sample) {
     page.one(kStorageBytes, number(sample.status.log_bytes()));
     page.one(kStorageFree, number(sample.disk_room));
     page.one(kStorageFailed, sample.failed ? 1 : 0);
+    page.one(kCheckpoints, number(sample.upkeep.checkpoints));
+    page.one(kCheckpointFailures, number(sample.upkeep.checkpoint_failures));
+    page.one(kRewritten, number(sample.upkeep.rewritten_bytes));
+    page.one(kScrubbed, number(sample.upkeep.scrubbed_bytes));
+    page.one(kScrubErrors, number(sample.upkeep.scrub_errors));
     if (page.begin(kWatermark)) page.out.sample(http::Exposition::labels({{"kind", "disk"}}), sample.disk_full ? 1 : 0);
     if (page.begin(kClients)) {
         const ClientCounts& clients = sample.clients;

@@ -28,7 +28,8 @@ void log_change(const config::Setting& setting, const config::Change& change) {
 }  // namespace
 
 LiveSettings live_settings(const DaemonOptions& options) {
-    return {.disk_reserve_bytes = options.disk_reserve_bytes,
+    return {.scrub_interval = std::chrono::milliseconds(options.scrub_interval_ms),
+            .disk_reserve_bytes = options.disk_reserve_bytes,
             .queue_defaults = options.queue_defaults,
             .connections_max = options.connections_max,
             .hello_timeout = std::chrono::milliseconds(options.hello_timeout_ms)};

@@ -49,9 +49,15 @@ struct ClientCounts {
     std::uint64_t producers = 0, consumers = 0, both = 0, idle = 0;
 };
 
+/// What the shard does to its log beside the messages, since the start.
+struct UpkeepFigures {
+    std::uint64_t checkpoints = 0, checkpoint_failures = 0, rewritten_bytes = 0, scrubbed_bytes = 0, scrub_errors = 0;
+};
+
 struct Sample {
     v1::StatusIs status;
     bool failed = false;  ///< The shard stopped for good.
+    UpkeepFigures upkeep;
     bool disk_full = false;
     std::uint64_t disk_room = 0;  ///< Bytes the log can grow by; 0: not known, or none.
     TransportFigures transport;

@@ -31,6 +31,8 @@ struct ShardSettings {
     /// Mostly dead segments are rewritten once the oldest has been left behind for so long: what is taken in order
     /// would soon empty it anyway.
     Duration rewrite_age = std::chrono::seconds(10);
+    /// All sealed segments are read again once in this time; 0: never.
+    Duration scrub_interval = std::chrono::hours(7 * 24);
     /// Less room than this (free, or in spare segments), or than two segments: puts get DISK_FULL.
     std::uint64_t disk_reserve_bytes = 256 * limits::kMiB;
     queue::Options queue_defaults{};  ///< What a new queue gets where its maker says nothing.
@@ -38,6 +40,7 @@ struct ShardSettings {
 
 /// What can be told to a shard that runs.
 struct LiveSettings {
+    Duration scrub_interval{};
     std::uint64_t disk_reserve_bytes = 0;
     queue::Options queue_defaults{};
     std::size_t connections_max = 0;

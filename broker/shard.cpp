@@ -107,6 +107,7 @@ void Shard::wire() {
         *core_,
         Sampler::Constants{.boot = boot_, .boot_id = boot_id_, .started = started_, .segment_bytes = segment_bytes_});
     rewriter_ = std::make_unique<Rewriter>(*core_, *background_);
+    scrubber_ = std::make_unique<Scrubber>(*core_, *background_, boot_id_);
     puts_->start(boot_);
 }
 
@@ -158,6 +159,8 @@ std::size_t Shard::run_finished() {
         fail_all(*gets_->damage());
     } else if (rewriter_->damage()) {
         fail_all(*rewriter_->damage());
+    } else if (scrubber_->damage()) {
+        fail_all(*scrubber_->damage());
     } else if (gets_->bodies_read() != read_before) {
         queues_->retry_peeks();
     }
@@ -334,12 +337,24 @@ void Shard::maintain() {
     look_at_disk();
     journal_->reclaim();
     rewriter_->look();
+    scrubber_->look();
 }
 
 void Shard::change(const LiveSettings& live) {
+    settings_.scrub_interval = live.scrub_interval;
     settings_.disk_reserve_bytes = live.disk_reserve_bytes;
     settings_.queue_defaults = live.queue_defaults;
     look_at_disk();
+}
+
+bool Shard::sample(SampleJob& job) {
+    job.sample.failed = failed_.has_value();
+    job.sample.upkeep = {.checkpoints = checkpoints_.written,
+                         .checkpoint_failures = checkpoints_.failed,
+                         .rewritten_bytes = rewriter_->bytes_moved(),
+                         .scrubbed_bytes = scrubber_->bytes(),
+                         .scrub_errors = scrubber_->errors()};
+    return sampler_->go_on(job);
 }
 
 void Shard::look_at_disk() {

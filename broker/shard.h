@@ -20,6 +20,7 @@
 #include "broker/queue_desk.h"
 #include "broker/rewriter.h"
 #include "broker/sampler.h"
+#include "broker/scrubber.h"
 #include "broker/users.h"
 
 namespace telpher::broker {
@@ -78,12 +79,10 @@ public:
     };
     [[nodiscard]] const CheckpointFigures& checkpoints() const { return checkpoints_; }
     [[nodiscard]] const Rewriter& rewriter() const { return *rewriter_; }
+    [[nodiscard]] const Scrubber& scrubber() const { return *scrubber_; }
     [[nodiscard]] std::size_t queue_count() const { return catalog_.size(); }
     /// Looks at a bounded part of what the job asks for; true: all of it was looked at.
-    bool sample(SampleJob& job) {
-        job.sample.failed = failed_.has_value();
-        return sampler_->go_on(job);
-    }
+    bool sample(SampleJob& job);
 
 private:
     Shard(ShardSettings settings, Seams seams);
@@ -135,6 +134,7 @@ private:
     std::unique_ptr<QueueDesk> queues_;
     std::unique_ptr<Sampler> sampler_;
     std::unique_ptr<Rewriter> rewriter_;
+    std::unique_ptr<Scrubber> scrubber_;
 
     std::shared_ptr<const Users> users_ = std::make_shared<const Users>();
     std::uint64_t segment_bytes_ = 0;

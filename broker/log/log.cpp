@@ -126,9 +126,17 @@ public:
         return segments_[segment - segments_.front().number].live;
     }
     [[nodiscard]] std::optional<Walk> oldest() const override {
-        if (segments_.size() < 2 || segments_[1].snapshot_end > committed_lsn()) return std::nullopt;
-        const Segment& front = segments_.front();
-        return Walk{front.number, kSegmentHeaderBytes, front.first_lsn, segments_[1].first_lsn};
+        return segments_.empty() ? std::nullopt : sealed(segments_.front().number, segments_.front().number);
+    }
+    [[nodiscard]] std::optional<Walk> sealed(SegmentId first, SegmentId last) const override {
+        if (segments_.size() < 2) return std::nullopt;
+        first = std::max(first, segments_.front().number);
+        if (first > last || first >= segments_.back().number) return std::nullopt;
+        const std::uint64_t index = first - segments_.front().number;
+        const Segment& found = segments_[index];
+        const Segment& following = segments_[index + 1];
+        if (following.snapshot_end > committed_lsn()) return std::nullopt;
+        return Walk{found.number, kSegmentHeaderBytes, found.first_lsn, following.first_lsn};
     }
 
     std::size_t reclaim() override {

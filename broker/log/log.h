@@ -156,6 +156,9 @@ public:
     /// Reads on in a segment: about `bytes_max` bytes of it, at least one record. Returns those that hold messages.
     /// kCorrupt, with the place, at anything that is not the next record.
     virtual Result<std::vector<StoredRecord>> walk(Walk& walk, std::uint64_t bytes_max) = 0;
+    /// The same without the records: only whether all is as it was written. At the beginning of a segment, what the
+    /// system has of it in memory is dropped, so that it is the disk that is read.
+    virtual Result<void> verify(Walk& walk, std::uint64_t bytes_max) = 0;
 };
 
 /// The commit thread's work.
@@ -224,6 +227,8 @@ public:
     /// The way through the oldest segment, if the next one's snapshot is committed: without what lives in it, it could
     /// be let go of.
     [[nodiscard]] virtual std::optional<Walk> oldest() const = 0;
+    /// The way through the first segment of [first, last] that another follows, whose snapshot is committed.
+    [[nodiscard]] virtual std::optional<Walk> sealed(SegmentId first, SegmentId last) const = 0;
     [[nodiscard]] virtual Live live_in(SegmentId segment) const = 0;
     /// Segments on disk, with spares; bytes = segments * segment_bytes.
     [[nodiscard]] virtual std::size_t segment_count() const = 0;

@@ -65,12 +65,12 @@ Result<StoredRecord> SegmentReader::read(const Position& position) {
                         Slice::own(std::move(bytes)).part(header->meta_bytes, header->body_bytes)};
 }
 
-Result<std::vector<StoredRecord>> SegmentReader::walk(Walk& walk, std::uint64_t bytes_max) {
+template <class Take>
+Result<void> SegmentReader::each(Walk& walk, std::uint64_t bytes_max, const Take& take) {
     const auto entry = find(walk.segment);
     if (!entry) return fail(entry.error());
     SegmentScanner scanner(*(*entry)->file, (*entry)->header);
     scanner.seek(walk.at);
-    std::vector<StoredRecord> records;
     for (const std::uint64_t from = walk.at; !walk.done() && walk.at - from < bytes_max;) {
         const Position position{walk.segment, walk.at};
         const auto found = scanner.next(walk.next);
@@ -78,11 +78,28 @@ Result<std::vector<StoredRecord>> SegmentReader::walk(Walk& walk, std::uint64_t 
         if (found->damage) return corrupt(position, damage_text(*found->damage));
         walk.at = scanner.at();
         walk.next += 1;
-        if (found->body.empty()) continue;
-        records.push_back({position, found->header.lsn, found->header.kind, found->header.queue,
-                           std::string(as_text(found->meta)), Slice::copy(found->body)});
+        take(position, *found);
     }
+    return {};
+}
+
+Result<std::vector<StoredRecord>> SegmentReader::walk(Walk& walk, std::uint64_t bytes_max) {
+    std::vector<StoredRecord> records;
+    const auto done = each(walk, bytes_max, [&](const Position& position, const Scanned& found) {
+        if (found.body.empty()) return;
+        records.push_back({position, found.header.lsn, found.header.kind, found.header.queue,
+                           std::string(as_text(found.meta)), Slice::copy(found.body)});
+    });
+    if (!done) return fail(done.error());
     return records;
+}
+
+Result<void> SegmentReader::verify(Walk& walk, std::uint64_t bytes_max) {
+    if (walk.at == kSegmentHeaderBytes) {
+        const auto dropped = files_.open(join_path(dir_, file_name(walk.segment, kSegmentSuffix)), true);
+        if (!dropped) return fail(dropped.error());
+    }
+    return each(walk, bytes_max, [](const Position&, const Scanned&) {});
 }
 
 void SegmentReader::forget(SegmentId segment) {

@@ -21,6 +21,7 @@ public:
 
     Result<StoredRecord> read(const Position& position) override;
     Result<std::vector<StoredRecord>> walk(Walk& walk, std::uint64_t bytes_max) override;
+    Result<void> verify(Walk& walk, std::uint64_t bytes_max) override;
     /// The segment is about to lose its name: later reads do not find it.
     void forget(SegmentId segment);
 
@@ -30,6 +31,9 @@ private:
         std::unique_ptr<File> file;
         SegmentHeader header;
     };
+    /// Reads on and passes each record to `take`, with its position.
+    template <class Take>
+    Result<void> each(Walk& walk, std::uint64_t bytes_max, const Take& take);
     /// The open segment, from its slot or opened now.
     Result<std::shared_ptr<const Entry>> find(SegmentId segment);
     std::shared_ptr<const Entry>& slot(SegmentId segment) { return slots_[segment.value() % kReaderFilesMax]; }

@@ -27,6 +27,7 @@ broker::ShardSettings small_settings() {
     settings.cache_bytes_max = 16 * limits::kKiB;
     settings.step_meta_bytes = 16 * limits::kKiB;
     settings.checkpoint_bytes = 24 * limits::kKiB;
+    settings.scrub_interval = std::chrono::seconds(20);
     settings.rewrite_age = std::chrono::milliseconds(200);
     return settings;
 }
