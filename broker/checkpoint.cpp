@@ -131,7 +131,7 @@ bool in_parallel(const log::v1::LiveState& state) {
            state.run_attempts_size() == runs && state.run_due_ms_size() == runs && state.run_note_size() == runs;
 }
 
-void restore_batches(HostedQueue& queue, const log::v1::LiveState& state,
+bool restore_batches(HostedQueue& queue, const log::v1::LiveState& state,
                      const std::function<void(const queue::LiveBatch&)>& batch) {
     Offset end;
     std::uint64_t place = 0;
@@ -149,9 +149,10 @@ void restore_batches(HostedQueue& queue, const log::v1::LiveState& state,
                                     state.batch_of_count(i),
                                     state.batch_at(i)};
         end = live.batch.range.end();
-        queue.queue.restore_live(live);
+        if (!queue.queue.restore_live(live)) return false;
         batch(live);
     }
+    return true;
 }
 
 bool restore_runs(HostedQueue& queue, const log::v1::LiveState& state,
@@ -165,11 +166,13 @@ bool restore_runs(HostedQueue& queue, const log::v1::LiveState& state,
     for (int i = 0; i < state.run_state_size(); ++i) {
         queue::Queue::LiveRun run;
         run.state = static_cast<State>(state.run_state(i));
+        if (run.state != State::kReady && run.state != State::kDelayed && run.state != State::kDead) return false;
         run.span = {end + static_cast<std::uint64_t>(state.run_first(i)), state.run_span(i)};
         end = run.span.end();
         run.tries = {state.run_deliveries(i), state.run_attempts(i)};
         if (run.state == State::kDelayed) run.due = instant_of(state.run_due_ms(i));
         if (state.run_note(i) > notes.size()) return false;
+        if ((run.state == State::kDead) != (state.run_note(i) > 0)) return false;
         if (state.run_note(i) > 0) run.note = notes[state.run_note(i) - 1];
         if (!queue.queue.restore_run(run)) return false;
     }
@@ -195,7 +198,7 @@ Result<void> restore_live(HostedQueue& queue, const log::v1::LiveState& state,
     for (int i = 0; sound && i < state.present_size(); ++i) {
         sound = queue.queue.restore_present(state.present_part(i), state.present(i));
     }
-    if (sound) restore_batches(queue, state, batch);
+    sound = sound && restore_batches(queue, state, batch);
     if (sound) sound = restore_runs(queue, state, instant_of);
     return sound ? Result<void>() : fail(Code::kCorrupt, "a checkpoint of queue " + queue.name + " makes no sense");
 }

@@ -62,6 +62,8 @@ Result<void> Replay::take(const log::RecordView& record) {
         const auto meta = parse<log::v1::CheckpointMeta>(record);
         return meta ? checkpoint(*meta) : fail(meta.error());
     }
+    if (auto done = end_checkpoint(); !done) return done;
+    records_seen_ = true;
     if (record.kind == Kind::kSnapshot) {
         const auto meta = parse<log::v1::SnapshotMeta>(record);
         if (!meta) return fail(meta.error());
@@ -118,7 +120,18 @@ Result<void> Replay::take(const log::RecordView& record) {
     return fail(Code::kFormat, "a record of kind " + std::to_string(static_cast<int>(record.kind)));
 }
 
+Result<void> Replay::end_checkpoint() {
+    if (!std::exchange(checkpoint_open_, false)) return {};
+    for (const auto& [name, queue] : catalog_.by_name()) {
+        if (!queue->queue.restored_whole())
+            return fail(Code::kCorrupt, "a checkpoint tells too little of queue " + name);
+    }
+    return {};
+}
+
 Result<void> Replay::checkpoint(const log::v1::CheckpointMeta& meta) {
+    if (records_seen_) return fail(Code::kCorrupt, "a checkpoint behind other records");
+    checkpoint_open_ = true;
     if (meta.has_snapshot()) {
         if (auto done = snapshot(meta.snapshot()); !done) return done;
     }
@@ -133,7 +146,9 @@ Result<void> Replay::checkpoint(const log::v1::CheckpointMeta& meta) {
     };
     for (const log::v1::LiveState& state : meta.queues()) {
         HostedQueue* queue = catalog_.find(QueueId(state.queue()));
-        if (queue == nullptr) return fail(Code::kCorrupt, "a checkpoint with a queue that it does not know");
+        if (queue == nullptr || !queue->durable()) {
+            return fail(Code::kCorrupt, "a checkpoint with messages of a queue that has none");
+        }
         if (auto done = restore_live(*queue, state, when, count); !done) return done;
     }
     return {};

@@ -22,6 +22,8 @@ public:
 
     /// Takes one record. kFormat or kCorrupt if it makes no sense: the start stops there.
     Result<void> take(const log::RecordView& record);
+    /// The end of a checkpoint: kCorrupt if it does not say all there is.
+    Result<void> end_checkpoint();
     /// The end of the log: holds, live counts, memory queues. `orphans_until`: open producers have so long to come
     /// back.
     void finish(log::Log& log, Instant hold_until, Instant orphans_until);
@@ -53,6 +55,8 @@ private:
     const Instant now_;
     const WallTime wall_;
     bool snapshot_done_ = false;
+    bool checkpoint_open_ = false;
+    bool records_seen_ = false;  ///< Others than parts of a checkpoint.
     std::uint64_t boot_ = 0;
     std::uint64_t messages_ = 0;
     std::map<SegmentId, log::Live> live_;

@@ -54,6 +54,7 @@ Result<void> Shard::replay(log::LogOptions options) {
     });
     if (!log) return fail(log.error());
     log_ = std::move(*log);
+    if (auto whole = replay.end_checkpoint(); !whole) return whole;
     replay.finish(*log_, started_ + settings_.restart_hold, started_ + settings_.session_lease);
     if (auto enough = check_room(); !enough) return enough;
     boot_ = replay.boot() + 1;

@@ -149,4 +149,22 @@ void BatchIndex::carve(Range range, const OffsetSet& present) {
     }
 }
 
+bool BatchIndex::fits(const LiveBatch& live) const {
+    const Range& range = live.batch.range;
+    const std::uint64_t of_count = live.of_count > 0 ? live.of_count : range.count;
+    const bool sound = range.count > 0 && range.count <= of_count && of_count <= UINT32_MAX &&
+                       live.at <= of_count - range.count && live.messages > 0 && live.messages <= range.count &&
+                       live.batch.bytes <= UINT32_MAX && live.bytes <= live.batch.bytes && range.end() > range.first;
+    if (!sound) return false;
+    const auto next = batches_.lower_bound(range.first);
+    if (next != batches_.end() && next->first < range.end()) return false;
+    return next == batches_.begin() || std::prev(next)->first + std::prev(next)->second.count <= range.first;
+}
+
+std::uint64_t BatchIndex::live() const {
+    std::uint64_t live = 0;
+    for (const auto& [first, batch] : batches_) live += batch.live;
+    return live;
+}
+
 }  // namespace telpher::queue

@@ -40,6 +40,9 @@ public:
     [[nodiscard]] std::uint64_t bytes(Range range, const OffsetSet& present) const;
     /// A batch, or a piece of one, of which only some messages live; which ones is known elsewhere.
     void restore(const LiveBatch& batch);
+    /// The numbers make sense, and nothing is there yet.
+    [[nodiscard]] bool fits(const LiveBatch& batch) const;
+    [[nodiscard]] std::uint64_t live() const;  ///< Messages; goes through all batches.
     /// These live messages are gone; returns their bytes.
     std::uint64_t release(Range range);
     /// Nothing of `range` is in these batches any more: what is left of them beside it, if `present`, becomes pieces.

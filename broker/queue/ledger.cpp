@@ -146,9 +146,25 @@ void Ledger::put_run(Range span, std::uint64_t messages, const Standing& to) {
     }
 }
 
+bool Ledger::restore_live(const LiveBatch& batch) {
+    if (batch.batch.range.end() > next_offset_ || !batches_.fits(batch)) return false;
+    batches_.restore(batch);
+    return true;
+}
+
+bool Ledger::whole() const {
+    const std::uint64_t present = present_.count({Offset(), next_offset_.value()});
+    return present == live() + dead() && present == batches_.live();
+}
+
 bool Ledger::restore_run(Range span, const Standing& to) {
+    if (span.end() <= span.first || span.end() > next_offset_ || !present_.contains(span.first)) return false;
+    const auto taken = [&span](const auto& map) {
+        const auto run = map.at_or_after(span.first);
+        return run && run->range.first < span.end();
+    };
+    if (taken(ready_) || taken(delayed_) || taken(held_) || taken(dead_)) return false;
     const std::uint64_t messages = present_.count(span);
-    if (messages == 0 || !present_.contains(span.first) || span.end() > next_offset_) return false;
     put_run(span, messages, to);
     weigh(Where::kReady, to.where, batches_.bytes(span, present_));
     return true;

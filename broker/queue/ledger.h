@@ -80,7 +80,9 @@ public:
     void restore_next(Offset next);
     void restore_batch(const StoredBatch& batch);
     bool restore_present(std::uint64_t part, const std::string& bytes) { return present_.restore(part, bytes); }
-    void restore_live(const LiveBatch& batch) { batches_.restore(batch); }
+    bool restore_live(const LiveBatch& batch);
+    /// Every message that is present is in a batch and in a place.
+    [[nodiscard]] bool whole() const;
     /// Messages that were in other batches, or in none, are in this one; they stand so.
     void restore_moved(const StoredBatch& batch, const Standing& to);
     /// Messages are in other batches from now on, each of which has messages of one standing.

@@ -382,8 +382,10 @@ public:
     // --- replay, in the order of the log, before any of the above ---
     /// What save() told, in its order, after restore(). False: it makes no sense.
     bool restore_present(std::uint64_t part, const std::string& bytes);
-    void restore_live(const LiveBatch& batch);
+    bool restore_live(const LiveBatch& batch);
     bool restore_run(const LiveRun& run);
+    /// All that was told fits together: to be asked before anything else is restored.
+    [[nodiscard]] bool restored_whole() const;
     /// A batch that holds what was in others before, or in none that the replay has seen; it stands so.
     void restore_moved(const StoredBatch& batch, const LiveRun& standing);
     /// What is remembered of dead letters among them; does not count.

@@ -64,7 +64,8 @@ bool Queue::restore_present(std::uint64_t part, const std::string& bytes) {
     return state_->ledger.restore_present(part, bytes);
 }
 
-void Queue::restore_live(const LiveBatch& batch) { state_->ledger.restore_live(batch); }
+bool Queue::restore_live(const LiveBatch& batch) { return state_->ledger.restore_live(batch); }
+bool Queue::restored_whole() const { return state_->ledger.whole(); }
 
 bool Queue::restore_run(const LiveRun& run) { return state_->ledger.restore_run(run.span, standing_of(run)); }
 

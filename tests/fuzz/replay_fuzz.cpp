@@ -48,6 +48,7 @@ public:
 
     void finish() {
         static EmptyLog log;
+        if (!replay_.end_checkpoint()) return;  // a start would end here
         replay_.finish(*log, kNow + std::chrono::seconds(2), kNow + std::chrono::seconds(30));
         for (const auto& [name, queue] : catalog_.by_name()) {
             queue->queue.check_all();

@@ -410,7 +410,7 @@ void History::from_checkpoint() {
             sound = sound && queue->restore_present(part, bytes);
         }
         void batch(const LiveBatch& batch) override {
-            queue->restore_live(batch);
+            sound = sound && queue->restore_live(batch);
             history.live_[batch.batch.ref.value()] += batch.messages;
         }
         void run(const Queue::LiveRun& run) override { sound = sound && queue->restore_run(run); }
@@ -422,7 +422,7 @@ void History::from_checkpoint() {
     copy.queue->restore(queue_->next_offset().value(), queue_->sealed(), reference_.paused, queue_->counters());
     live_.clear();
     queue_->save(copy);
-    same(copy.sound, true, "a checkpoint makes sense");
+    same(copy.sound && copy.queue->restored_whole(), true, "a checkpoint makes sense");
     queue_ = std::move(copy.queue);
 }
 
