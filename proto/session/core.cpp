@@ -95,6 +95,7 @@ bool Core::take_frames() {
 /// Nothing tells the wrong server key from a broker that has no time; so it takes a few to say so.
 void Core::note_handshake(const TransportNews& news) {
     if (connection_.state() == Connection::State::kConnecting) trouble_code_ = news.code;
+    if (news.reset) return;
     if (!news.maybe_keys || connection_.ever_up()) {
         cut_handshakes_ = 0;
         return;

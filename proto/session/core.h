@@ -142,7 +142,7 @@ private:
     std::string trouble_;  // why there is no connection, for people
     Code trouble_code_ = Code::kUnreachable;
     std::optional<Error> refusal_;  // the broker does not let us in: calls fail at once, until it does
-    int cut_handshakes_ = 0;        // connections in a row that were closed during the handshake
+    int cut_handshakes_ = 0;        // connections closed during the handshake, with at most resets between
     Instant cut_since_;             // the first of them
     Duration retry_after_{0};       // what the broker asked for
 

@@ -34,6 +34,9 @@ struct TransportNews {
     /// what the wrong server key looks like; a missing key too, if the broker was quicker to close than to say what it
     /// speaks; and sometimes a broker that goes down just then.
     bool maybe_keys = false;
+    /// When it is over: it was reset during the handshake. A broker without room does that, and so does, by chance of
+    /// timing, one that closes it: it says nothing about keys.
+    bool reset = false;
 };
 
 class Transport {

@@ -172,7 +172,8 @@ private:
                         .code = Code::kAuth};
             case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
                 // A broker that has no room resets the connection; who does not understand the other closes it.
-                if (value == ECONNRESET) return {.reason = "the broker has no room for another connection"};
+                if (value == ECONNRESET)
+                    return {.reason = "the broker has no room for another connection", .reset = true};
                 return cut_short();
             case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
                 if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
