@@ -1,6 +1,7 @@
 #include "broker/get_desk.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "broker/stored_batch.h"
 #include "proto/base/check.h"
@@ -9,6 +10,7 @@
 namespace telpher::broker {
 namespace {
 
+constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);  // as stored and as sent
 /// Messages handed out per queue and cycle: bounds the cycle, the rest follows in the next.
 constexpr std::uint64_t kDeliverMax = 64 * 1024;
 /// Lost ranges told in one SETTLED: 30 bytes each at most, in a frame of 64 KiB.
@@ -41,13 +43,62 @@ Result<queue::Verdict> verdict_of(v1::Settle::Verdict verdict) {
     }
 }
 
+/// The range is in nobody's hands any more, nor are the holes behind it, which came with it.
+void end_lease(HostedQueue& queue, const queue::Range& range) {
+    queue.lease_times.end({range.first, queue.queue.next_present(range.end()) - range.first});
+}
+
 void end_leases(HostedQueue& queue, const Returned& returned) {
-    for (const auto& [range, tries] : returned) queue.lease_times.end(range);
+    for (const auto& [range, tries] : returned) end_lease(queue, range);
+}
+
+/// Ends the leases of what was acked and counts how long they took. Of a range with holes each stretch of one age
+/// counts for its part of the messages.
+void end_acked(HostedQueue& queue, const queue::Settled& settled, Instant now) {
+    std::uint64_t offsets = 0;
+    for (const queue::Range& range : settled.done) offsets += range.count;
+    for (const queue::Range& range : settled.done) {
+        queue.lease_times.end(range, [&](Instant since, std::uint64_t count) {
+            queue.metrics.lease.observe((now - since).count(), count * settled.count / offsets);
+        });
+        end_lease(queue, range);
+    }
+}
+
+/// The lengths and records of messages of `range` as DELIVER has them: shared with the batch, or, where some between
+/// them are left out, put together; they weigh about `bytes`.
+std::array<Slice, 2> bodies_of(const batch::View& body, const queue::Range& range,
+                               std::span<const queue::Queue::Stored> parts, std::uint64_t bytes) {
+    if (parts.size() == 1 && parts.front().range == range) {
+        const auto count = static_cast<std::uint32_t>(range.count);
+        return {body.lengths(parts.front().index, count), body.records(parts.front().index, count)};
+    }
+    const Slice all_lengths = body.lengths(0, body.count());
+    const Slice all_records = body.records(0, body.count());
+    std::vector<std::byte> lengths(range.count * kLengthBytes);
+    std::vector<std::byte> records;
+    records.reserve(bytes);
+    std::uint32_t index = parts.front().index;
+    std::uint64_t at = body.bytes_before(index);
+    const auto skip_to = [&](std::uint32_t to) {
+        const std::uint64_t from = at;
+        for (; index < to; ++index) at += load_le<std::uint32_t>(all_lengths.data() + index * kLengthBytes);
+        return from;
+    };
+    for (const auto& part : parts) {
+        const auto count = static_cast<std::uint32_t>(part.range.count);
+        skip_to(part.index);
+        std::memcpy(lengths.data() + (part.range.first - range.first) * kLengthBytes,
+                    all_lengths.data() + part.index * kLengthBytes, count * kLengthBytes);
+        const std::byte* from = all_records.data() + skip_to(part.index + count);
+        records.insert(records.end(), from, all_records.data() + at);
+    }
+    return {Slice::own(std::move(lengths)), Slice::own(std::move(records))};
 }
 
 void count_dead(HostedQueue& queue, const std::vector<queue::Died>& died, queue::Cause cause) {
     for (const queue::Died& run : died) {
-        queue.lease_times.end(run.range);
+        end_lease(queue, run.range);
         queue.metrics.died_of(cause, run.range.count);
     }
 }
@@ -95,7 +146,7 @@ void GetDesk::attach(Session& session, const v1::Attach& request) {
     subscription.consumer = next_consumer_;
     subscription.name = request.consumer_name();
     next_consumer_ += 1;
-    queue->queue.attach(subscription.consumer);
+    queue->queue.attach(subscription.consumer, request.holes());
     v1::Attached attached;
     attached.set_req(request.req());
     attached.set_sub(subscription.number);
@@ -173,22 +224,19 @@ Result<void> GetDesk::settle(Session& session, const v1::Settle& request) {
         queue::Settled settled = queue->queue.settle(subscription->consumer, {Offset(run.first), run.count},
                                                      delivery_of(run), ruling, core_.now, &looks);
         const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+        all.count += settled.count;
         add(all.done, settled.done);
         add(all.returned, settled.returned);
         add(all.delayed, settled.delayed);
         add(all.died, settled.died);
         for (const queue::Range& lost : settled.lost) subscription->lost.emplace_back(request.settle(), lost);
     }
-    for (const queue::Range& range : all.done) {
-        queue->lease_times.end(range, [&](Instant since, std::uint64_t count) {
-            queue->metrics.lease.observe((core_.now - since).count(), count);
-        });
-    }
+    end_acked(*queue, all, core_.now);
     end_leases(*queue, all.returned);
-    for (const queue::Delayed& delayed : all.delayed) queue->lease_times.end(delayed.range);
+    for (const queue::Delayed& delayed : all.delayed) end_lease(*queue, delayed.range);
     count_dead(*queue, all.died, death.cause);
     if (queue->durable()) {
-        core_.journal.settled(queue->id, all.done, log::v1::SettleMeta::REASON_ACKED);
+        core_.journal.settled(queue->id, all.done, log::v1::SettleMeta::REASON_ACKED, all.count);
         core_.journal.returned(queue->id, all.returned, nacked);
         core_.journal.delayed(queue->id, all.delayed, [this](Instant due) { return core_.wall_ms(due); });
         core_.journal.died(queue->id, all.died, death, nacked);
@@ -250,7 +298,8 @@ void GetDesk::deliver(HostedQueue& queue) {
         const bool safe = safe_at <= core_.safe_upto(queue.queue.options().durability);
         auto& unsent = subscription.unsent;
         if (here && safe && unsent.empty()) {
-            send_grant(queue, subscription, grant);
+            const auto rest = send_grant(queue, subscription, grant);
+            TELPHER_CHECK(!rest);  // a batch of the queue's, a moment ago
             continue;
         }
         const bool gated = !unsent.empty() && unsent.back().safe_at == safe_at;  // by the one before
@@ -263,7 +312,7 @@ void GetDesk::deliver(HostedQueue& queue) {
         if (!here && unsent.size() == 1) want_body(queue, grant.range.first, grant.consumer);
     }
     std::uint64_t granted = 0;
-    for (const queue::Grant& grant : grants_) granted += grant.range.count;
+    for (const queue::Grant& grant : grants_) granted += grant.messages;
     if (granted > 0) queue.recall_pause = Duration::zero();
     if (granted >= kDeliverMax) core_.catalog.touch(queue);
 }
@@ -305,66 +354,71 @@ void GetDesk::send_waiting(Subscription& subscription) {
         const UnsentGrant& first = subscription.unsent.front();
         if (first.safe_at > core_.safe_upto(queue->queue.options().durability)) return;  // the gate calls then
         if (!want_body(*queue, first.grant.range.first, subscription.consumer)) return;
-        send_grant(*queue, subscription, first.grant);
-        subscription.unsent.pop_front();
+        if (const auto rest = send_grant(*queue, subscription, first.grant)) {
+            subscription.unsent.front().grant = *rest;
+        } else {
+            subscription.unsent.pop_front();
+        }
     }
 }
 
 /// While a grant waited leases of the first grant may have ended, or a settle sent again was about them: these
 /// are not sent any more and do not count. False: nothing of it ended.
 bool GetDesk::cut_ended(HostedQueue& queue, Subscription& subscription) {
-    const queue::Grant whole = subscription.unsent.front().grant;
-    const Lsn safe_at = subscription.unsent.front().safe_at;
-    const auto ended =
-        queue.queue.extend(whole.consumer, whole.range, whole.tries.deliveries, core_.now, Duration::zero());
-    if (ended.empty()) return false;
-    subscription.unsent.pop_front();
-    std::uint64_t messages = whole.range.count;
+    const auto [whole, safe_at] = subscription.unsent.front();
+    std::vector<queue::Grant> parts = queue.queue.still_leased(whole);
+    std::uint64_t messages = whole.messages;
     std::uint64_t bytes = whole.bytes;
-    const auto keep = [&](Offset from, Offset to) {
-        if (from >= to) return;
-        queue::Grant part = whole;
-        part.index += static_cast<std::uint32_t>(from - whole.range.first);
-        part.range = {from, to - from};
-        part.bytes = whole.bytes * part.range.count / whole.range.count;
-        messages -= part.range.count;
+    for (queue::Grant& part : parts) {
+        part.bytes = whole.bytes * part.messages / whole.messages;
+        messages -= part.messages;
         bytes -= part.bytes;
-        subscription.unsent.push_front({part, safe_at});
-    };
-    Offset end = whole.range.end();
-    for (auto range = ended.rbegin(); range != ended.rend(); ++range) {
-        keep(range->end(), end);
-        end = range->first;
     }
-    keep(whole.range.first, end);
+    if (messages == 0) return false;
+    subscription.unsent.pop_front();
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part) subscription.unsent.push_front({*part, safe_at});
     queue.queue.refund(whole.consumer, messages, bytes);
     core_.catalog.touch(queue);
     return true;
 }
 
-void GetDesk::send_grant(HostedQueue& queue, const Subscription& subscription, const queue::Grant& grant) {
+/// Sends what of the grant has its body in one place, which is all of it unless the log was rewritten meanwhile. What
+/// is left has to be looked for elsewhere.
+std::optional<queue::Grant> GetDesk::send_grant(HostedQueue& queue, const Subscription& subscription,
+                                                const queue::Grant& grant) {
     const Session* session = core_.sessions.find(subscription.session);
-    if (session == nullptr) return;
-    const auto place = queue.queue.place(grant.range.first);
-    TELPHER_CHECK(place.has_value());
-    const BatchStore::Entry* entry = core_.store.find(place->batch);
+    if (session == nullptr) return std::nullopt;
+    queue.queue.stored_parts(grant.range, parts_);
+    TELPHER_CHECK(!parts_.empty());
+    const BatchStore::Entry* entry = core_.store.find(parts_.front().batch);
     TELPHER_CHECK(entry != nullptr);
-    const auto count = static_cast<std::uint32_t>(grant.range.count);
-    queue.metrics.delivered += count;
-    queue.metrics.queue_wait.observe((core_.now - entry->since).count(), count);
-    queue.lease_times.begin(grant.range, core_.now);
+    const auto elsewhere =
+        std::ranges::find_if(parts_, [&](const auto& part) { return part.batch != parts_.front().batch; });
+    const queue::Queue::Stored& last = *std::prev(elsewhere);
+    const queue::Range range{grant.range.first, last.range.end() - grant.range.first};
+    std::uint64_t messages = 0;
+    for (auto part = parts_.begin(); part != elsewhere; ++part) messages += part->range.count;
+    const std::uint64_t bytes = grant.bytes * messages / grant.messages;
+
+    queue.metrics.delivered += messages;
+    queue.metrics.queue_wait.observe((core_.now - entry->since).count(), messages);
+    queue.lease_times.begin(range, core_.now);
     v1::Deliver message;
     message.set_epoch(session->epoch.value());
     message.set_sub(subscription.number);
-    message.set_count(count);
-    message.set_first_offset(grant.range.first.value());
+    message.set_count(static_cast<std::uint32_t>(range.count));
+    message.set_first_offset(range.first.value());
     message.set_delivery(grant.tries.deliveries);
     message.set_attempt(grant.tries.attempts + 1);
     message.set_put_ms(static_cast<std::uint64_t>(entry->body.header().put_time.ms));
-    message.set_charged_bytes(grant.bytes);
-    const std::array<Slice, 2> bodies{entry->body.lengths(place->index, count),
-                                      entry->body.records(place->index, count)};
-    core_.send(*session, v1::OP_DELIVER, message, bodies);
+    message.set_charged_bytes(bytes);
+    core_.send(*session, v1::OP_DELIVER, message, bodies_of(entry->body, range, {parts_.begin(), elsewhere}, bytes));
+    if (elsewhere == parts_.end()) return std::nullopt;
+    queue::Grant rest = grant;
+    rest.range = {elsewhere->range.first, grant.range.end() - elsewhere->range.first};
+    rest.messages -= messages;
+    rest.bytes -= bytes;
+    return rest;
 }
 
 void GetDesk::ask_for(BatchRef batch) {

@@ -65,7 +65,8 @@ private:
     void take_loaded(BatchRef batch, const Result<log::StoredRecord>& record);
     Result<void> take_body(BatchRef batch, const ColdBody& cold, const Result<log::StoredRecord>& record);
     Subscription* of(const Session& session, std::uint32_t number);
-    void send_grant(HostedQueue& queue, const Subscription& subscription, const queue::Grant& grant);
+    std::optional<queue::Grant> send_grant(HostedQueue& queue, const Subscription& subscription,
+                                           const queue::Grant& grant);
     void send_waiting(Subscription& subscription);
     bool cut_ended(HostedQueue& queue, Subscription& subscription);
     void drop(Subscription& subscription);
@@ -79,7 +80,8 @@ private:
     std::uint64_t bodies_read_ = 0;
     std::uint32_t next_subscription_ = 1;
     ConsumerId next_consumer_{1};
-    std::vector<queue::Grant> grants_;  // reused
+    std::vector<queue::Grant> grants_;         // reused
+    std::vector<queue::Queue::Stored> parts_;  // reused
 };
 
 }  // namespace telpher::broker

@@ -52,13 +52,19 @@ log::Appended Journal::batch(QueueId queue, Offset first, std::uint32_t count, s
     return log_.append(std::move(record));
 }
 
-void Journal::settled(QueueId queue, std::span<const queue::Range> ranges, log::v1::SettleMeta::Reason reason) {
+void Journal::settled(QueueId queue, std::span<const queue::Range> ranges, log::v1::SettleMeta::Reason reason,
+                      std::optional<std::uint64_t> messages) {
+    std::uint64_t all = 0;
+    for (const queue::Range& range : ranges) all += range.count;
+    std::uint64_t left = messages.value_or(all);
+    const bool partly = left != all;
     while (!ranges.empty()) {
         const auto part = ranges.first(std::min(ranges.size(), kRangesPerRecord));
         ranges = ranges.subspan(part.size());
         ranges_ += part.size();
         log::v1::SettleMeta meta;
         meta.set_reason(reason);
+        if (partly) meta.set_messages(std::exchange(left, 0));  // the first record counts for all
         std::uint64_t end = 0;
         for (const queue::Range& range : part) {
             // Gaps wrap around on purpose: ranges are in the order they happened, not always rising.

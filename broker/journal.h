@@ -39,7 +39,9 @@ public:
     void reserve(std::size_t body_bytes);
 
     log::Appended batch(QueueId queue, Offset first, std::uint32_t count, std::uint32_t generation, Slice body);
-    void settled(QueueId queue, std::span<const queue::Range> ranges, log::v1::SettleMeta::Reason reason);
+    /// `messages` of what is in `ranges` became done; nothing: all.
+    void settled(QueueId queue, std::span<const queue::Range> ranges, log::v1::SettleMeta::Reason reason,
+                 std::optional<std::uint64_t> messages = std::nullopt);
     /// Ready at once.
     void returned(QueueId queue, const Returned& returned, bool nacked);
     /// Nacked, ready when due; `wall_ms` says what wall time an instant is.

@@ -301,7 +301,12 @@ Result<void> Replay::moved(HostedQueue& queue, const log::v1::MoveMeta& meta, co
 
 void Replay::settle(HostedQueue& queue, const log::v1::SettleMeta& meta) {
     const bool dropped = meta.reason() == log::v1::SettleMeta::REASON_DROPPED;
-    for (const queue::Range& range : ranges_of(meta.ranges())) queue.queue.restore_done(range, dropped);
+    std::optional<std::uint64_t> messages;
+    if (meta.has_messages()) messages = meta.messages();
+    for (const queue::Range& range : ranges_of(meta.ranges())) {
+        queue.queue.restore_done(range, dropped, messages);
+        if (messages) messages = 0;
+    }
     free(queue);
 }
 

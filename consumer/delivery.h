@@ -40,7 +40,12 @@ public:
     ~Delivery() = default;
 
     [[nodiscard]] std::uint64_t first() const { return first_; }
+    /// Offsets it spans; some of them may have been left out, as they are done.
     [[nodiscard]] std::uint32_t count() const { return count_; }
+    [[nodiscard]] std::uint32_t messages() const { return messages_; }
+    [[nodiscard]] bool left_out(std::uint32_t index) const { return messages_ < count_ && length(index) == 0; }
+    /// Offsets just before message `index` that were left out.
+    [[nodiscard]] std::uint32_t left_out_before(std::uint32_t index) const;
     [[nodiscard]] std::uint64_t end() const { return first_ + count_; }
     [[nodiscard]] std::uint32_t number() const { return number_; }  ///< 1 = handed out for the first time.
     [[nodiscard]] std::uint32_t attempt() const { return attempt_; }
@@ -57,7 +62,7 @@ public:
     bool let_go(std::uint32_t index);
     [[nodiscard]] bool holds(std::uint32_t index) const { return (gone(index) & 1U) == 0; }
     [[nodiscard]] std::uint32_t held() const { return held_; }
-    /// What the broker counted for one message; the rest of the division goes with the last.
+    /// What the broker counted for one message; the rest of the division goes with the first.
     [[nodiscard]] std::uint64_t charge(std::uint32_t index) const;
     [[nodiscard]] std::uint64_t charge() const { return charge_; }
 
@@ -65,9 +70,13 @@ private:
     friend class DeliveryBuffer;
     Delivery() = default;
 
+    [[nodiscard]] std::uint32_t length(std::uint32_t index) const;
     [[nodiscard]] std::uint64_t gone(std::uint32_t index) const {
         return (count_ <= 64 ? gone_few_ : gone_many_[index / 64]) >> (index % 64);
     }
+
+    [[nodiscard]] std::uint64_t& word(std::uint32_t index) { return count_ <= 64 ? gone_few_ : gone_many_[index / 64]; }
+    [[nodiscard]] static std::uint64_t bit(std::uint32_t index) { return std::uint64_t{1} << (index % 64); }
 
     std::shared_ptr<LeaseOwner> owner_;
     Slice lengths_;
@@ -76,6 +85,7 @@ private:
     std::uint64_t put_ms_ = 0;
     std::uint64_t charge_ = 0;
     std::uint32_t count_ = 0;
+    std::uint32_t messages_ = 0;
     std::uint32_t number_ = 0;
     std::uint32_t attempt_ = 0;
 

@@ -7,7 +7,7 @@
 namespace telpher::consumer {
 
 void DeliveryBuffer::push(std::shared_ptr<Delivery> delivery) {
-    buffered_ += delivery->count();
+    buffered_ += delivery->messages();
     buffered_bytes_ += delivery->charge();
     link(*delivery);
     line_.push_back(std::move(delivery));

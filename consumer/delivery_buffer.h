@@ -43,9 +43,10 @@ public:
     /// The broker gave `ranges` (rising, any delivery) to somebody else: buffered ones vanish, handled ones are lost.
     void lose(std::span<const frame::Run> ranges);
 
-    /// Calls f(run, handled) for what is held, delivery by delivery; value = delivery.
+    /// Calls f(run, handled) for what is held, delivery by delivery; value = delivery. With `over_holes` a run goes on
+    /// over what its delivery left out.
     template <class F>
-    void for_each_held(F&& f) const;
+    void for_each_held(F&& f, bool over_holes = false) const;
 
     [[nodiscard]] std::uint64_t buffered() const { return buffered_; }
     [[nodiscard]] std::uint64_t buffered_bytes() const { return buffered_bytes_; }
@@ -66,14 +67,14 @@ private:
 };
 
 template <class F>
-void DeliveryBuffer::for_each_held(F&& f) const {
+void DeliveryBuffer::for_each_held(F&& f, bool over_holes) const {
     for (const Delivery* d = head_; d != nullptr; d = d->next_) {
         for (std::uint32_t i = 0; i < d->count(); ++i) {
             if (!d->holds(i)) continue;
             const bool handled = i < d->cursor();
             const std::uint32_t until = handled ? d->cursor() : d->count();
             const std::uint32_t from = i;
-            while (i < until && d->holds(i)) ++i;
+            while (i < until && (d->holds(i) || (over_holes && d->left_out(i)))) ++i;
             f(frame::Run{d->first() + from, i - from, d->number()}, handled);
             --i;
         }

@@ -136,11 +136,17 @@ void Subscription::release_buffered() {
 
 // --- verdicts ---
 
+/// An ack is for what was left out before the message too, which is done: so acks of neighbours are one range.
+void Subscription::add_verdict(const Decision& decision, const Delivery& delivery, std::uint32_t index) {
+    const std::uint32_t more = decision.verdict == v1::Settle::VERDICT_ACK ? delivery.left_out_before(index) : 0;
+    batcher_.add(decision, delivery.first() + index - more, delivery.number(), 1 + more);
+}
+
 void Subscription::settle(Delivery& delivery, std::uint32_t index, const Decision& decision) noexcept {
     if (fork_guard_.forked()) return;
     Lock lock(mutex_);
     if (!buffer_.settle(delivery, index) || closed_ || failure_) return;
-    batcher_.add(decision, delivery.first() + index, delivery.number());
+    add_verdict(decision, delivery, index);
     if (decision.verdict != v1::Settle::VERDICT_RELEASE) ++newly_settled_;
     wake(lock, false);
 }
@@ -153,7 +159,7 @@ Result<void> Subscription::ack_confirmed(Delivery& delivery, std::uint32_t index
     if (closed_) return fail(Code::kStopped, "the consumer was closed");
     if (!buffer_.settle(delivery, index)) return fail(Code::kLeaseLost);
     Watch watch{batcher_.open_round(), offset, false};
-    batcher_.add({}, offset, delivery.number());
+    add_verdict({}, delivery, index);
     ++newly_settled_;
     watches_.push_back(&watch);
     const auto done = wait_round(lock, watch.round, deadline_of(timeout));

@@ -128,6 +128,7 @@ private:
     [[nodiscard]] bool getter() const { return options_.kind == Kind::kGetter; }
     [[nodiscard]] bool unsettled() const { return buffer_.handled() > 0 || !batcher_.all_confirmed(); }
     void release_buffered();
+    void add_verdict(const Decision& decision, const Delivery& delivery, std::uint32_t index);
 
     // subscription_engine.cpp: the engine thread. Only send() and what it calls go without the mutex.
     void pump(Instant now);

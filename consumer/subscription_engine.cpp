@@ -156,6 +156,7 @@ void Subscription::fill_attach(Outbox& out, Instant now) {
     v1::Attach& attach = out.attach.emplace();
     attach.set_handle(wire_->handle().value());
     attach.set_consumer_name(options_.name);
+    attach.set_holes(true);
     add_runs(*attach.mutable_held(), held.runs);
     if (!stopped_) (void)credit_.raise(load(), now);
     attach.set_credit_messages(credit_.granted().messages);
@@ -190,7 +191,7 @@ void Subscription::fill_attached(Outbox& out, Instant now) {
 void Subscription::fill_keep(Outbox& out, Instant now) {
     keep_at_ = now + lease_ / 3;
     std::vector<frame::Run> all;
-    buffer_.for_each_held([&](const frame::Run& run, bool /*handled*/) { all.push_back(run); });
+    buffer_.for_each_held([&](const frame::Run& run, bool /*handled*/) { all.push_back(run); }, true);
     if (all.empty()) return;
     out.keep.emplace();
     out.keep->set_lease_ms(static_cast<std::uint64_t>(lease_.count()));
@@ -307,7 +308,7 @@ Result<void> Subscription::on_deliver(const session::Frame& frame, Instant now) 
     auto delivery = Delivery::parse(frame.as<v1::Deliver>(), frame.bodies[0], frame.bodies[1],
                                     std::static_pointer_cast<Subscription>(shared_from_this()));
     if (!delivery) return fail(delivery.error());
-    const std::uint32_t count = (*delivery)->count();
+    const std::uint32_t count = (*delivery)->messages();
     std::uint32_t takers = 0;
     bool unwanted = false;
     {

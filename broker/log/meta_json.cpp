@@ -102,8 +102,10 @@ Json batch_json(const v1::BatchMeta& meta) {
 Json settle_json(const v1::SettleMeta& meta) {
     constexpr std::array kReasons{"unspecified", "acked", "dropped", "purged"};
     const auto reason = static_cast<std::size_t>(meta.reason());
-    return {{"reason", reason < kReasons.size() ? Json(kReasons[reason]) : Json(reason)},
-            {"offsets", ranges_json(meta.ranges())}};
+    Json json{{"reason", reason < kReasons.size() ? Json(kReasons[reason]) : Json(reason)},
+              {"offsets", ranges_json(meta.ranges())}};
+    if (meta.has_messages()) json["messages"] = meta.messages();
+    return json;
 }
 
 Json return_json(const v1::ReturnMeta& meta) {

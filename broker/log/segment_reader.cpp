@@ -48,11 +48,12 @@ Result<StoredRecord> SegmentReader::read(const Position& position) {
     if (!header || header->version != kRecordVersion || header->salt != (*entry)->header.salt) {
         return corrupt(position, "no valid record header");
     }
-    std::vector<std::byte> bytes(std::size_t{header->meta_bytes} + header->body_bytes);
-    if (auto done = read_whole(file, position, position.at + kRecordHeaderBytes, bytes); !done) {
+    const std::size_t size = std::size_t{header->meta_bytes} + header->body_bytes;
+    auto bytes = std::make_shared_for_overwrite<std::byte[]>(size);
+    if (auto done = read_whole(file, position, position.at + kRecordHeaderBytes, {bytes.get(), size}); !done) {
         return fail(done.error());
     }
-    const Bytes whole(bytes);
+    const Bytes whole(bytes.get(), size);
     if (payload_checksum(whole.first(header->meta_bytes), whole.subspan(header->meta_bytes)) !=
         header->payload_checksum) {
         return corrupt(position, "meta or body against its checksum");
@@ -62,7 +63,7 @@ Result<StoredRecord> SegmentReader::read(const Position& position) {
                         header->kind,
                         header->queue,
                         std::string(as_text(whole.first(header->meta_bytes))),
-                        Slice::own(std::move(bytes)).part(header->meta_bytes, header->body_bytes)};
+                        Slice(bytes, whole.subspan(header->meta_bytes))};
 }
 
 template <class Take>

@@ -69,47 +69,67 @@ std::uint64_t BatchIndex::bytes(Range range) const {
     return bytes;
 }
 
+auto BatchIndex::weigh(Batches::const_iterator found, Range range, const OffsetSet& present) -> Weight {
+    const auto& [first, batch] = *found;
+    const Offset from = std::max(first, range.first);
+    const Offset end = std::min(first + batch.count, range.end());
+    if (from >= end) return {};
+    if (end - from == batch.count) return {batch.live, batch.live_bytes};
+    const Range part{from, end - from};
+    const auto each = MeanBytes(batch.of_count, batch.bytes).each();
+    if (batch.live < batch.count && each) {
+        const std::uint64_t messages = present.count(part);
+        return {messages, messages * *each};
+    }
+    Weight weight;
+    each_run(found, part, present, [&](Range run) {
+        weight.messages += run.count;
+        weight.bytes += place_in(found, run).bytes();
+    });
+    return weight;
+}
+
 std::uint64_t BatchIndex::bytes(Range range, const OffsetSet& present) const {
     std::uint64_t bytes = 0;
-    for (auto batch = batches_.upper_bound(range.first); range.count > 0;) {
-        if (batch != batches_.begin() && std::prev(batch)->first + std::prev(batch)->second.count > range.first)
-            --batch;
-        if (batch == batches_.end() || batch->first >= range.end()) break;
-        const Offset end = std::min(batch->first + batch->second.count, range.end());
-        if (batch->first >= range.first && end == batch->first + batch->second.count) {
-            bytes += batch->second.live_bytes;
-        } else {
-            for (Offset at = present.next(std::max(batch->first, range.first)); at < end; at = present.next(at)) {
-                const Offset stop = present.end_of_run(at, end);
-                bytes += place_in(batch, {at, stop - at}).bytes();
-                at = stop;
-            }
-        }
-        range = {end, range.end() - end};
-        ++batch;
+    for (auto batch = ending_above(batches_, range.first); batch != batches_.end() && batch->first < range.end();
+         ++batch) {
+        bytes += weigh(batch, range, present).bytes;
     }
     return bytes;
 }
 
+auto BatchIndex::take(Batches::iterator found, std::uint64_t messages, std::uint64_t bytes) -> Batches::iterator {
+    Batch& batch = found->second;
+    TELPHER_CHECK(batch.live >= messages && batch.live_bytes >= bytes && bytes_ >= bytes);
+    batch.live -= static_cast<std::uint32_t>(messages);
+    batch.live_bytes -= static_cast<std::uint32_t>(bytes);
+    bytes_ -= bytes;
+    if (freed_.empty() || freed_.back().batch != batch.ref) freed_.push_back({batch.ref});
+    freed_.back().messages += messages;
+    freed_.back().bytes += bytes;
+    freed_.back().empty = batch.live == 0;
+    return batch.live == 0 ? batches_.erase(found) : std::next(found);
+}
+
 std::uint64_t BatchIndex::release(Range range) {
     std::uint64_t bytes = 0;
-    while (range.count > 0) {
-        const auto found = holding(batches_, range.first);
+    for (auto found = holding(batches_, range.first); range.count > 0;) {
+        TELPHER_CHECK(found != batches_.end());
         const Place part = place_in(found, range);
-        Batch& batch = found->second;
-        TELPHER_CHECK(batch.live >= part.range.count);
-        batch.live -= static_cast<std::uint32_t>(part.range.count);
-        batch.live_bytes -= static_cast<std::uint32_t>(part.bytes());
-        if (freed_.empty() || freed_.back().batch != batch.ref) freed_.push_back({batch.ref});
-        freed_.back().messages += part.range.count;
-        freed_.back().bytes += part.bytes();
-        freed_.back().empty = batch.live == 0;
+        found = take(found, part.range.count, part.bytes());
         bytes += part.bytes();
         range = {part.range.end(), range.count - part.range.count};
-        if (batch.live == 0) batches_.erase(found);
     }
-    TELPHER_CHECK(bytes_ >= bytes);
-    bytes_ -= bytes;
+    return bytes;
+}
+
+std::uint64_t BatchIndex::release(Range range, const OffsetSet& present) {
+    std::uint64_t bytes = 0;
+    for (auto found = ending_above(batches_, range.first); found != batches_.end() && found->first < range.end();) {
+        const Weight weight = weigh(found, range, present);
+        bytes += weight.bytes;
+        found = weight.messages > 0 ? take(found, weight.messages, weight.bytes) : std::next(found);
+    }
     return bytes;
 }
 

@@ -7,7 +7,9 @@
 
 #include <absl/container/btree_map.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -45,6 +47,11 @@ public:
     [[nodiscard]] std::uint64_t live() const;  ///< Messages; goes through all batches.
     /// These live messages are gone; returns their bytes.
     std::uint64_t release(Range range);
+    /// The same of what is `present` in `range`.
+    std::uint64_t release(Range range, const OffsetSet& present);
+    /// The batches of what is `present` in `range`, for messages next to each other in one: calls `visit(Place)`.
+    template <class Visit>
+    void places(Range range, const OffsetSet& present, Visit visit) const;
     /// Nothing of `range` is in these batches any more: what is left of them beside it, if `present`, becomes pieces.
     void carve(Range range, const OffsetSet& present);
 
@@ -77,6 +84,20 @@ private:
     [[nodiscard]] static auto holding(Map& batches, Offset offset);
     [[nodiscard]] static Place place_in(Batches::const_iterator batch, Range range);
     [[nodiscard]] static LiveBatch stored(Offset first, const Batch& batch);
+    /// The first batch that ends above `at`.
+    template <class Map>
+    [[nodiscard]] static auto ending_above(Map& batches, Offset at);
+    /// The part of `range` in that batch: calls `visit(Range)` for what is present in it, next to each other.
+    template <class Visit>
+    static void each_run(Batches::const_iterator batch, Range range, const OffsetSet& present, Visit visit);
+    /// What is present of `range` in that batch.
+    struct Weight {
+        std::uint64_t messages = 0;
+        std::uint64_t bytes = 0;
+    };
+    [[nodiscard]] static Weight weigh(Batches::const_iterator batch, Range range, const OffsetSet& present);
+    /// Takes so much off a batch and notes it; returns the next one, as it may be over then.
+    Batches::iterator take(Batches::iterator batch, std::uint64_t messages, std::uint64_t bytes);
     /// Enters what of `batch` lies in [from, end), if anything of it is present.
     void keep(Offset first, const Batch& batch, Offset from, Offset end, const OffsetSet& present);
 
@@ -84,5 +105,30 @@ private:
     std::uint64_t bytes_ = 0;
     std::vector<Freed> freed_;
 };
+
+template <class Map>
+auto BatchIndex::ending_above(Map& batches, Offset at) {
+    auto batch = batches.upper_bound(at);
+    if (batch != batches.begin() && std::prev(batch)->first + std::prev(batch)->second.count > at) --batch;
+    return batch;
+}
+
+template <class Visit>
+void BatchIndex::each_run(Batches::const_iterator found, Range range, const OffsetSet& present, Visit visit) {
+    const auto& [first, batch] = *found;
+    const Offset from = std::max(first, range.first);
+    const Offset end = std::min(first + batch.count, range.end());
+    if (from >= end) return;
+    if (batch.live == batch.count) return visit(Range{from, end - from});
+    present.each_run({from, end - from}, visit);
+}
+
+template <class Visit>
+void BatchIndex::places(Range range, const OffsetSet& present, Visit visit) const {
+    for (auto batch = ending_above(batches_, range.first); batch != batches_.end() && batch->first < range.end();
+         ++batch) {
+        each_run(batch, range, present, [&](Range run) { visit(place_in(batch, run)); });
+    }
+}
 
 }  // namespace telpher::queue

@@ -6,9 +6,10 @@
 
 namespace telpher::queue {
 
-void Consumers::attach(ConsumerId id) {
-    const bool added = all_.try_emplace(id).second;
+void Consumers::attach(ConsumerId id, bool holes) {
+    const auto [credit, added] = all_.try_emplace(id);
     TELPHER_CHECK(added);
+    credit->second.holes = holes;
 }
 
 void Consumers::detach(ConsumerId id) {

@@ -20,11 +20,12 @@ public:
         std::uint64_t bytes = 0;
         std::uint64_t messages_max = 0;
         std::uint64_t bytes_max = 0;
+        bool holes = false;             ///< Takes ranges of which some messages are gone.
         std::uint64_t bytes_asked = 0;  ///< Granted as it is used: what nobody reads must not fill the memory.
         [[nodiscard]] bool left() const { return messages < messages_max && bytes < bytes_max; }
     };
 
-    void attach(ConsumerId id);
+    void attach(ConsumerId id, bool holes);
     void detach(ConsumerId id);
     [[nodiscard]] bool attached(ConsumerId id) const { return all_.contains(id); }
     [[nodiscard]] const Credit& credit(ConsumerId id) const;

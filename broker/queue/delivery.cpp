@@ -8,13 +8,15 @@ namespace telpher::queue {
 
 namespace {
 
-std::uint64_t share_of(std::uint64_t messages, std::uint64_t consumers) {
-    return (messages + consumers - 1) / consumers;
-}
+std::uint64_t share_of(std::uint64_t whole, std::uint64_t parts) { return whole / parts + (whole % parts > 0 ? 1 : 0); }
+
+/// A grant with holes spans at most so many offsets a message: each costs the four bytes of its length on the wire, and
+/// a grant of its own a frame.
+constexpr std::uint64_t kSpanMax = 64;
 
 }  // namespace
 
-void Queue::attach(ConsumerId consumer) { state_->consumers.attach(consumer); }
+void Queue::attach(ConsumerId consumer, bool holes) { state_->consumers.attach(consumer, holes); }
 
 std::vector<ReturnedRange> Queue::detach(ConsumerId consumer) {
     State& state = *state_;
@@ -103,23 +105,37 @@ std::uint64_t Queue::State::serve(ConsumerId consumer, std::uint64_t want, Insta
         const auto ready = ledger.first_ready();
         TELPHER_CHECK(ready);
         if (ready->range.first >= allowed) break;
-        const BatchIndex::Place place = ledger.place(ready->range);
-        // Up to the message that uses the bytes up: a byte limit smaller than a message must not stop the consumer for
-        // ever.
-        const std::uint64_t fit = place.mean.reaching(place.at, credit.bytes_max - credit.bytes);
-        const std::uint64_t count = std::min(
-            {want - given, place.range.count, allowed - place.range.first, credit.messages_max - credit.messages, fit});
-        const Range range{place.range.first, count};
-        const Tries tries{ready->standing.tries.deliveries + 1, ready->standing.tries.attempts};
-        ledger.move({range, ready->standing}, Standing::leased(consumer, tries, lease_end(now)));
-        const std::uint64_t bytes = place.mean.of(place.at, count);
-        consumers.gave(consumer, count, bytes);
-        if (tries.deliveries > 1) counters.redelivered += count;
-        delivered_mark = std::max(delivered_mark, range.end());
-        out.push_back({consumer, place.batch, place.index, range, tries, bytes});
-        given += count;
+        const std::uint64_t most = std::min(want - given, credit.messages_max - credit.messages);
+        const Spread lot = next_lot(*ready, credit, most);
+        const Tries tries{lot.standing.tries.deliveries + 1, lot.standing.tries.attempts};
+        const BatchIndex::Place place = ledger.place(lot.span);
+        const std::uint64_t bytes = ledger.move(lot, Standing::leased(consumer, tries, lease_end(now)));
+        consumers.gave(consumer, lot.messages, bytes);
+        if (tries.deliveries > 1) counters.redelivered += lot.messages;
+        delivered_mark = std::max(delivered_mark, lot.span.end());
+        out.push_back({consumer, place.batch, place.index, lot.span, tries, bytes, lot.messages});
+        given += lot.messages;
     }
     return given;
+}
+
+/// What is granted next: of one batch, at most `most` messages, and no more than the byte credit has room for.
+Spread Queue::State::next_lot(const Segment& ready, const Consumers::Credit& credit, std::uint64_t most) const {
+    // Up to the message that uses the bytes up: a byte limit smaller than a message must not stop the consumer for
+    // ever.
+    const std::uint64_t bytes_left = credit.bytes_max - credit.bytes;
+    const BatchIndex::Place place = ledger.place(ready.range);
+    const std::uint64_t fit = place.mean.reaching(place.at, bytes_left);
+    const std::uint64_t count = std::min({most, place.range.count, allowed - place.range.first, fit});
+    const Spread adjacent{{place.range.first, count}, count, ready.standing};
+    if (!credit.holes || count < ready.range.count) return adjacent;
+    // Behind them there is a hole. No message weighs more than the mean rounded up, whichever of the batch it is.
+    const std::uint64_t each = share_of(place.mean.bytes(), place.mean.count());
+    const std::uint64_t fit_anywhere = each == 0 ? most : share_of(bytes_left, each);
+    const auto spread =
+        ledger.first_ready_spread(std::min(allowed, ledger.visible_end()), std::min(most, fit_anywhere));
+    if (!spread || spread->messages <= count || spread->span.count > kSpanMax * spread->messages) return adjacent;
+    return *spread;
 }
 
 Instant Queue::State::lease_end(Instant now) const {
@@ -153,7 +169,8 @@ std::vector<Grant> Queue::recall(std::uint64_t messages_max) {
         want -= count;
         for (Range rest{Offset(lease->range.end().value() - count), count}; rest.count > 0;) {
             const BatchIndex::Place place = state.ledger.place(rest);
-            asked.push_back({richest, place.batch, place.index, place.range, lease->standing.tries, place.bytes()});
+            asked.push_back({richest, place.batch, place.index, place.range, lease->standing.tries, place.bytes(),
+                             place.range.count});
             rest = {place.range.end(), rest.count - place.range.count};
         }
     }

@@ -65,8 +65,9 @@ public:
     Value take(Range range);
     /// Removes a whole run, holes and all, by its first offset.
     void take_run(Offset first);
-    /// `range`, which lies within one run, is not present any more.
-    void drop(Range range);
+    /// `range`, which lies within one run and in which `messages` were present, is not present any more.
+    void drop(Range range, std::uint64_t messages);
+    void drop(Range range) { drop(range, range.count); }
     /// The run that `at` lies inside of becomes two; a hole there may then be filled.
     void split(Offset at);
 
@@ -183,13 +184,13 @@ void IntervalMap<Value, Watch, Present>::take_run(Offset first) {
 }
 
 template <class Value, class Watch, class Present>
-void IntervalMap<Value, Watch, Present>::drop(Range range) {
+void IntervalMap<Value, Watch, Present>::drop(Range range, std::uint64_t messages) {
     const Iterator run = holding(range);
-    TELPHER_CHECK(range.count <= run->second.messages);
-    size_ -= range.count;
-    if (range.count == run->second.messages) return erase(run);
+    TELPHER_CHECK(messages > 0 && messages <= range.count && messages <= run->second.messages);
+    size_ -= messages;
+    if (messages == run->second.messages) return erase(run);
     const Offset end = run->first + run->second.span;
-    const std::uint64_t left = run->second.messages - range.count;
+    const std::uint64_t left = run->second.messages - messages;
     if (range.first == run->first) {
         const Offset first = run->second.whole() ? range.end() : present_.next(range.end());
         return move_first(run, first, end - first, left);

@@ -116,7 +116,63 @@ void Ledger::move(const Segment& from, const Standing& to) {
     weigh(was, to.where, bytes);
     if (gone) return drop(from);
     take(from);
-    put(from.range, to);
+    put_run(from.range, from.range.count, to);
+}
+
+std::uint64_t Ledger::move(const Spread& from, const Standing& to) {
+    const Range& span = from.span;
+    if (from.standing.where == Where::kReady) {
+        TELPHER_CHECK(to.where == Where::kLeased && span.end() <= visible_end_);
+        const std::uint64_t bytes = batches_.bytes(span, present_);
+        weigh(Where::kReady, Where::kLeased, bytes);
+        ready_.split(span.end());
+        ready_.take_run(span.first);
+        put_run(span, from.messages, to);
+        return bytes;
+    }
+    TELPHER_CHECK(from.standing.where == Where::kLeased);
+    if (to.where == Where::kLeased) {
+        leased_.split(span.first);
+        leased_.split(span.end());
+        leased_.take_run(span.first);
+        take_lease(from.standing.consumer, from.messages);
+        put_run(span, from.messages, to);
+        return 0;
+    }
+    TELPHER_CHECK(to.where == Where::kGone);
+    const std::uint64_t bytes = batches_.release(span, present_);
+    weigh(Where::kLeased, Where::kGone, bytes);
+    leased_.drop(span, from.messages);
+    present_.remove(span);
+    take_lease(from.standing.consumer, from.messages);
+    return bytes;
+}
+
+template <class Map>
+void Ledger::drop_from(Map& map, Where where, Range range) {
+    for (Offset at = range.first; at < range.end();) {
+        const auto run = map.at_or_after(at);
+        if (!run || run->range.first >= range.end()) return;
+        const Offset first = std::max(run->range.first, at);
+        at = std::min(run->range.end(), range.end());
+        const Range part{first, at - first};
+        const std::uint64_t messages = run->whole() ? part.count : present_.count(part);
+        if (messages == 0) continue;
+        weigh(where, Where::kGone, where == Where::kReady ? 0 : batches_.bytes(part, present_));
+        map.drop(part, messages);
+    }
+}
+
+void Ledger::drop_all(Range range) {
+    TELPHER_CHECK(leased_.empty());
+    if (range.first >= next_offset_) return;
+    range.count = std::min(range.count, next_offset_ - range.first);
+    drop_from(ready_, Where::kReady, range);
+    drop_from(delayed_, Where::kDelayed, range);
+    drop_from(held_, Where::kHeld, range);
+    drop_from(dead_, Where::kDead, range);
+    batches_.release(range, present_);
+    present_.remove(range);
 }
 
 void Ledger::weigh(Where was, Where is, std::uint64_t bytes) {
@@ -141,6 +197,9 @@ void Ledger::put_run(Range span, std::uint64_t messages, const Standing& to) {
         case Where::kDead:
             return dead_.insert_run(span, messages, DeadLetter{to.tries, to.note});
         case Where::kLeased:
+            leased_.insert_run(span, messages, Lease{to.consumer, to.tries, to.at, to.unclaimed});
+            leases_of_[to.consumer] += messages;
+            return;
         case Where::kGone:
             TELPHER_CHECK(false);
     }
@@ -172,9 +231,7 @@ bool Ledger::restore_run(Range span, const Standing& to) {
 
 void Ledger::restore_moved(const StoredBatch& batch, const Standing& to) {
     const Range& range = batch.range;
-    visit(range, [this](const Segment& segment) {
-        if (segment.standing.where != Where::kGone) move(segment, Standing::gone());
-    });
+    drop_all(range);
     next_offset_ = std::max(next_offset_, range.end());
     for (const Offset edge : {range.first, range.end()}) {
         ready_.split(edge);
@@ -295,29 +352,6 @@ void Ledger::take(const Segment& from) {
     }
 }
 
-void Ledger::put(Range range, const Standing& to) {
-    switch (to.where) {
-        case Where::kGone:
-            TELPHER_CHECK(false);
-        case Where::kReady:
-            ready_.insert(range, to.tries);
-            return;
-        case Where::kDelayed:
-            delayed_.insert(range, Delay{to.at, to.tries});
-            return;
-        case Where::kHeld:
-            held_.insert(range, Delay{to.at, to.tries});
-            return;
-        case Where::kDead:
-            dead_.insert(range, DeadLetter{to.tries, to.note});
-            return;
-        case Where::kLeased:
-            leased_.insert(range, Lease{to.consumer, to.tries, to.at, to.unclaimed});
-            leases_of_[to.consumer] += range.count;
-            return;
-    }
-}
-
 Segment Ledger::segment(Offset at, Offset end) const {
     TELPHER_CHECK(at < end && end <= next_offset_);
     const Offset present = present_.next(at);
@@ -332,6 +366,29 @@ Segment Ledger::segment(Offset at, Offset end) const {
 }
 
 std::optional<Segment> Ledger::first_ready() const { return front_of(ready_, Where::kReady); }
+
+std::optional<Spread> Ledger::first_ready_spread(Offset end, std::uint64_t most) const {
+    const auto run = ready_.front();
+    if (!run || run->range.first >= end) return std::nullopt;
+    const Offset first = run->range.first;
+    const Range within = batches_.place({first, std::min(run->range.end(), end) - first}).range;
+    const std::uint64_t there = run->whole() ? within.count : present_.count(within);
+    const std::uint64_t messages = std::min(there, most);
+    // It ends behind a message, not behind a hole.
+    Offset last = first + ((run->whole() ? messages : within.count) - 1);
+    if (!run->whole() && (messages < there || !present_.contains(last))) last = present_.nth(first, messages);
+    return Spread{{first, last + 1 - first}, messages, standing(Where::kReady, run->value)};
+}
+
+std::optional<Spread> Ledger::lease_at(Offset at, Offset end) const {
+    if (at >= end) return std::nullopt;
+    const auto run = leased_.at_or_after(at);
+    if (!run || run->range.first > at || (!run->whole() && !present_.contains(at))) return std::nullopt;
+    const Range span{at, std::min(run->range.end(), end) - at};
+    const std::uint64_t messages = run->whole() ? span.count : present_.count(span);
+    return Spread{span, messages, standing(Where::kLeased, run->value)};
+}
+
 std::optional<Segment> Ledger::first_delayed() const { return front_of(delayed_, Where::kDelayed); }
 
 std::optional<Segment> Ledger::lease_ended(Instant now) const {

@@ -8,6 +8,7 @@
 //  4. A message that is gone never comes back.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
@@ -45,6 +46,13 @@ struct Standing {
 /// A run of messages of one standing.
 struct Segment {
     Range range;
+    Standing standing;
+};
+
+/// Messages of one standing with nothing between them but what is gone. The first is there.
+struct Spread {
+    Range span;
+    std::uint64_t messages = 0;
     Standing standing;
 };
 
@@ -93,8 +101,13 @@ public:
     // --- moving ---
     /// All of `from` (as read from this ledger, or a part of it) gets another standing.
     void move(const Segment& from, const Standing& to);
+    /// The same with holes, where `from` is a part of the first ready run, or of a lease; returns its bytes, if it does
+    /// not stay leased. Costs as much as one run.
+    std::uint64_t move(const Spread& from, const Standing& to);
     /// All that is present in `range` gets another standing, which is not kGone or kLeased. Costs runs, holes or not.
     void move_all(Range range, const Standing& to);
+    /// All that is present in `range` is gone; nothing is leased. Costs runs, holes or not.
+    void drop_all(Range range);
     /// What is ready is held until then: what was never handed out, as far as is known, below `mark`, the rest below
     /// `again`.
     void hold_below(Offset mark, Offset again, Instant until);
@@ -114,6 +127,10 @@ public:
     /// The first ready run; it may reach above the visible end.
     [[nodiscard]] std::optional<Segment> first_ready() const;
     [[nodiscard]] std::optional<Segment> first_delayed() const;
+    /// The same with holes: what of it lies in one batch and below `end`; at most `most` messages, at least one.
+    [[nodiscard]] std::optional<Spread> first_ready_spread(Offset end, std::uint64_t most) const;
+    /// The lease at `at`, holes and all, cut at `end`; nothing if that message is not leased.
+    [[nodiscard]] std::optional<Spread> lease_at(Offset at, Offset end) const;
     [[nodiscard]] std::optional<Segment> lease_ended(Instant now) const;
     [[nodiscard]] std::optional<Segment> delay_ended(Instant now) const;
     [[nodiscard]] std::vector<Segment> leases(ConsumerId consumer) const;
@@ -121,7 +138,16 @@ public:
     [[nodiscard]] std::optional<Segment> next_in(Where where, Offset at) const;
     [[nodiscard]] bool in_hands(Offset offset) const;  ///< Leased or held.
     [[nodiscard]] bool present(Offset offset) const { return present_.contains(offset); }
+    /// The first message at or above `at` that is not gone; next_offset() if there is none.
+    [[nodiscard]] Offset next_present(Offset at) const { return std::min(present_.next(at), next_offset_); }
+    /// Where the messages next to each other from `at` on end; that one is there. At most `limit`.
+    [[nodiscard]] Offset end_of_run(Offset at, Offset limit) const { return present_.end_of_run(at, limit); }
     [[nodiscard]] BatchIndex::Place place(Range range) const { return batches_.place(range); }
+    /// The batches of what is present in `range`: calls visit(Place) for messages next to each other in one.
+    template <class Visit>
+    void places(Range range, Visit visit) const {
+        batches_.places(range, present_, visit);
+    }
     std::vector<Freed> take_freed() { return batches_.take_freed(); }
 
     /// Proves the invariants; costs everything there is. For tests; not between admit() and stored().
@@ -129,7 +155,6 @@ public:
 
 private:
     void take(const Segment& from);
-    void put(Range range, const Standing& to);
 
     template <class Value, class Watch = NoWatch>
     using Runs = IntervalMap<Value, Watch, OffsetSet>;
@@ -145,6 +170,8 @@ private:
     [[nodiscard]] std::optional<Segment> from_of(const Map& map, Where where, Offset at) const;
     template <class Map>
     [[nodiscard]] std::optional<Segment> run_from(const Map& map, Where where, std::optional<Offset> first) const;
+    template <class Map>
+    void drop_from(Map& map, Where where, Range range);
     void drop(const Segment& from);
     [[nodiscard]] static Standing standing(Where where, const Tries& tries) { return {where, tries}; }
     [[nodiscard]] static Standing standing(Where, const Lease& lease) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/base/check.h"
+
 namespace telpher::queue {
 
 template <class Visit>
@@ -82,8 +84,32 @@ Offset OffsetSet::end_of_run(Offset at, Offset limit) const {
     return end;
 }
 
+Offset OffsetSet::nth(Offset at, std::uint64_t n) const {
+    std::uint64_t from = at.value() & (kPartOffsets - 1);
+    for (auto part = parts_.lower_bound(at.value() >> kPartBits); part != parts_.end(); ++part, from = 0) {
+        if (part->first > at.value() >> kPartBits) from = 0;
+        const roaring_bitmap_t& bitmap = part->second.roaring;
+        const std::uint64_t here = roaring_bitmap_range_cardinality(&bitmap, from, kPartOffsets);
+        if (n > here) {
+            n -= here;
+            continue;
+        }
+        const std::uint64_t before = roaring_bitmap_range_cardinality(&bitmap, 0, from);
+        std::uint32_t found = 0;
+        const bool there = roaring_bitmap_select(&bitmap, static_cast<std::uint32_t>(before + n - 1), &found);
+        TELPHER_CHECK(there);
+        return Offset((part->first << kPartBits) + found);
+    }
+    return kNone;
+}
+
 std::uint64_t OffsetSet::count(Range range) const {
     std::uint64_t count = 0;
+    // Ranks go through a bitmap's words up to there; a few members are quicker gone through one by one.
+    if (range.count <= kCountedOneByOne) {
+        each_run(range, [&count](Range run) { count += run.count; });
+        return count;
+    }
     for (auto part = parts_.lower_bound(range.first.value() >> kPartBits); part != parts_.end(); ++part) {
         const auto [first, end] = inside(part->first, range);
         if (first >= end) break;

@@ -23,6 +23,12 @@ public:
     [[nodiscard]] Offset next(Offset at) const;
     /// Where the run of members that begins at `at`, a member, ends; at most `limit`.
     [[nodiscard]] Offset end_of_run(Offset at, Offset limit) const;
+    /// The `n`th member at or above `at`, counted from 1; kNone if there are fewer.
+    [[nodiscard]] Offset nth(Offset at, std::uint64_t n) const;
+    /// Calls `visit(Range)` for the runs of members in `range`, in order. Costs the members, so it is for few or many
+    /// holes, not for none.
+    template <class Visit>
+    void each_run(Range range, Visit visit) const;
     /// Members in `range`.
     [[nodiscard]] std::uint64_t count(Range range) const;
     [[nodiscard]] bool none_in(Offset first, Offset end) const { return first >= end || next(first) >= end; }
@@ -37,6 +43,7 @@ private:
     /// Offsets of one bitmap: few enough that a look at its parts is short, many enough that bitmaps are few.
     static constexpr std::uint64_t kPartBits = 22;
     static constexpr std::uint64_t kPartOffsets = 1ULL << kPartBits;
+    static constexpr std::uint64_t kCountedOneByOne = 256;
     using Parts = std::map<std::uint64_t, Roaring>;  // by offset >> kPartBits; none is empty
 
     /// The bounds of `range` within a part.
@@ -47,6 +54,29 @@ private:
 
     Parts parts_;
 };
+
+template <class Visit>
+void OffsetSet::each_run(Range range, Visit visit) const {
+    Range run;  // found so far
+    for (auto part = parts_.lower_bound(range.first.value() >> kPartBits); part != parts_.end(); ++part) {
+        const auto [first, end] = inside(part->first, range);
+        if (first >= end) break;
+        const Offset base(part->first << kPartBits);
+        roaring_uint32_iterator_t member;
+        roaring_init_iterator(&part->second.roaring, &member);
+        bool more = roaring_move_uint32_iterator_equalorlarger(&member, static_cast<std::uint32_t>(first));
+        for (; more && member.current_value < end; more = roaring_advance_uint32_iterator(&member)) {
+            const Offset at = base + member.current_value;
+            if (run.count > 0 && at == run.end()) {
+                ++run.count;
+                continue;
+            }
+            if (run.count > 0) visit(run);
+            run = {at, 1};
+        }
+    }
+    if (run.count > 0) visit(run);
+}
 
 template <class Each>
 void OffsetSet::save(Each each) const {

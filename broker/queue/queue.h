@@ -110,10 +110,11 @@ struct Admission {
 struct Grant {
     ConsumerId consumer;
     BatchRef batch;
-    std::uint32_t index = 0;  ///< Of the first message in its batch.
-    Range range;
-    Tries tries;              ///< With this delivery counted: deliveries >= 1.
-    std::uint64_t bytes = 0;  ///< What it counts against the consumer's byte credit.
+    std::uint32_t index = 0;     ///< Of the first message in its batch.
+    Range range;                 ///< With holes only for a consumer that takes them; the first is there.
+    Tries tries;                 ///< With this delivery counted: deliveries >= 1.
+    std::uint64_t bytes = 0;     ///< What it counts against the consumer's byte credit.
+    std::uint64_t messages = 0;  ///< How many of `range` are there; the others are gone.
 };
 
 /// Leases of one consumer at most, however much credit it has: what it holds is what one step may have to give back.
@@ -150,7 +151,7 @@ struct Died {
 /// What a settle did, as ranges to log and to count.
 struct Settled {
     std::uint64_t count = 0;  ///< Messages this call settled or returned.
-    std::vector<Range> done;  ///< Acked now.
+    std::vector<Range> done;  ///< Acked now, with holes of what was gone before; `count` says how many they are.
     std::vector<std::pair<Range, Tries>>
         returned;                  ///< Nacked or released now, and ready at once: the tries to remember.
     std::vector<Delayed> delayed;  ///< Nacked now, ready later.
@@ -217,7 +218,8 @@ public:
     [[nodiscard]] Offset next_offset() const;
 
     // --- consumers ---
-    void attach(ConsumerId consumer);
+    /// With `holes` it may be granted ranges of which some messages are gone.
+    void attach(ConsumerId consumer, bool holes = false);
     /// Leases of the consumer return to ready: (range, tries) to log. attempts unchanged.
     std::vector<std::pair<Range, Tries>> detach(ConsumerId consumer);
     /// The consumer's connection is gone: it is detached, but its leases are held for whoever claims them until
@@ -246,9 +248,22 @@ public:
     /// it.
     Settled settle(ConsumerId consumer, Range range, std::uint32_t delivery, const Ruling& ruling, Instant now,
                    std::uint64_t* looks = nullptr);
-    /// Prolongs leases to now + lease (never shortens); returns the ranges that are not this consumer's any more.
+    /// Prolongs leases to now + lease (never shortens); returns the ranges that are not this consumer's any more, but
+    /// not what is gone between two of its leases.
     std::vector<Range> extend(ConsumerId consumer, Range range, std::uint32_t delivery, Instant now, Duration lease,
                               std::uint64_t* looks = nullptr);
+    /// What of a grant, or of a part of one, is still leased: parts of it, with holes if the consumer, which is
+    /// attached, takes them.
+    [[nodiscard]] std::vector<Grant> still_leased(const Grant& grant) const;
+    /// Where the messages of a grant are stored now: those next to each other in one batch, in order.
+    struct Stored {
+        BatchRef batch;
+        std::uint32_t index = 0;  ///< Of the first in its batch.
+        Range range;
+    };
+    void stored_parts(Range range, std::vector<Stored>& out) const;
+    /// The first message at or above `at` that is not gone; next_offset() if there is none.
+    [[nodiscard]] Offset next_present(Offset at) const;
     /// Who has that message by that delivery; 0: it is held for whoever claims it.
     [[nodiscard]] std::optional<ConsumerId> holder(Offset offset, std::uint32_t delivery) const;
     /// After a restart or a resume: the consumer says what it holds. Takes held (or its own) leases over; returns what
@@ -393,7 +408,8 @@ public:
     /// Where a snapshot begins: what is below `next_offset` and not told with restore_batch() is settled.
     void restore(std::uint64_t next_offset, bool sealed, bool paused, const Counters& counters);
     void restore_batch(const StoredBatch& batch);  ///< Ready; counts as put.
-    void restore_done(Range range, bool dropped);  ///< Offsets not here are counted only.
+    /// What is here of it is gone; counts as `messages`, or as all of it.
+    void restore_done(Range range, bool dropped, std::optional<std::uint64_t> messages = std::nullopt);
     /// due <= 0: ready; else delayed. What is settled stays so; what is dead was redriven.
     void restore_returned(Range range, Tries tries, Instant due);
     void restore_died(Range range, Tries tries, const DeathNote& note);  ///< What is settled stays so.

@@ -84,12 +84,10 @@ void Queue::restore_batch(const StoredBatch& batch) {
     state_->raise_high_water();
 }
 
-void Queue::restore_done(Range range, bool dropped) {
+void Queue::restore_done(Range range, bool dropped, std::optional<std::uint64_t> messages) {
     State& state = *state_;
-    (dropped ? state.counters.dropped : state.counters.acked) += range.count;
-    state.ledger.visit(range, [&](const Segment& segment) {
-        if (segment.standing.where != Where::kGone) state.ledger.move(segment, Standing::gone());
-    });
+    (dropped ? state.counters.dropped : state.counters.acked) += messages.value_or(range.count);
+    state.ledger.drop_all(range);
 }
 
 void Queue::restore_returned(Range range, Tries tries, Instant due) {

@@ -38,11 +38,31 @@ Settled Queue::settle(ConsumerId consumer, Range range, std::uint32_t delivery, 
                       std::uint64_t* looks) {
     State& state = *state_;
     Settled result;
-    const Offset seen = state.ledger.visit(
-        range, [&](const Segment& segment) { state.settle(segment, consumer, delivery, ruling, now, result); }, looks);
-    append_rest(range, seen, result.lost);
+    const Offset end = std::min(without_overflow(range).end(), state.ledger.next_offset());
+    Offset at = range.first;
+    while (at < end && (looks == nullptr || *looks > 0)) {
+        // Nearly all is acks of leases: they cost runs, and what is gone in one does not matter.
+        const auto lease = ruling.verdict == Verdict::kAck ? state.ledger.lease_at(at, end) : std::nullopt;
+        if (lease && owns(lease->standing, consumer, delivery)) {
+            state.finish(*lease, result);
+            at = lease->span.end();
+        } else {
+            const Segment segment = state.ledger.segment(at, end);
+            state.settle(segment, consumer, delivery, ruling, now, result);
+            at = segment.range.end();
+        }
+        if (looks != nullptr) --*looks;
+    }
+    append_rest(range, at, result.lost);
     if (state.consumers.attached(consumer)) state.consumers.renew(consumer);
     return result;
+}
+
+void Queue::State::finish(const Spread& lease, Settled& result) {
+    ledger.move(lease, Standing::gone());
+    counters.acked += lease.messages;
+    result.count += lease.messages;
+    append(result.done, lease.span);
 }
 
 void Queue::State::settle(const Segment& segment, ConsumerId consumer, std::uint32_t delivery, const Ruling& ruling,
@@ -90,14 +110,52 @@ std::vector<Range> Queue::extend(ConsumerId consumer, Range range, std::uint32_t
                                  std::uint64_t* looks) {
     State& state = *state_;
     std::vector<Range> lost;
-    const auto prolong = [&](const Segment& segment) {
-        if (!owns(segment.standing, consumer, delivery)) return append(lost, segment.range);
-        Standing longer = segment.standing;
-        longer.at = std::max(longer.at, now + lease);
-        state.ledger.move(segment, longer);
-    };
-    append_rest(range, state.ledger.visit(range, prolong, looks), lost);
+    const Offset end = std::min(without_overflow(range).end(), state.ledger.next_offset());
+    Offset at = range.first;
+    while (at < end && (looks == nullptr || *looks > 0)) {
+        const auto own = state.ledger.lease_at(at, end);
+        if (own && owns(own->standing, consumer, delivery)) {
+            Standing longer = own->standing;
+            longer.at = std::max(longer.at, now + lease);
+            state.ledger.move(*own, longer);
+            at = own->span.end();
+        } else {
+            const Range other = state.ledger.segment(at, end).range;
+            append(lost, other);
+            at = other.end();
+        }
+        if (looks != nullptr) --*looks;
+    }
+    append_rest(range, at, lost);
     return lost;
+}
+
+std::vector<Grant> Queue::still_leased(const Grant& grant) const {
+    const Ledger& ledger = state_->ledger;
+    const bool holes = state_->consumers.credit(grant.consumer).holes;
+    std::vector<Grant> parts;
+    for (Offset at = ledger.next_present(grant.range.first); at < grant.range.end();) {
+        const Offset end = holes ? grant.range.end() : ledger.end_of_run(at, grant.range.end());
+        const auto lease = ledger.lease_at(at, end);
+        if (!lease || !owns(lease->standing, grant.consumer, grant.tries.deliveries)) {
+            at = ledger.next_present(at + 1);
+            continue;
+        }
+        parts.push_back(grant);
+        parts.back().range = lease->span;
+        parts.back().messages = lease->messages;
+        at = ledger.next_present(lease->span.end());
+    }
+    return parts;
+}
+
+Offset Queue::next_present(Offset at) const { return state_->ledger.next_present(at); }
+
+void Queue::stored_parts(Range range, std::vector<Stored>& out) const {
+    out.clear();
+    state_->ledger.places(range, [&out](const BatchIndex::Place& place) {
+        out.push_back({place.batch, place.index, place.range});
+    });
 }
 
 std::optional<ConsumerId> Queue::holder(Offset offset, std::uint32_t delivery) const {

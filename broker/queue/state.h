@@ -38,6 +38,7 @@ struct Queue::State {
 
     // Delivery (delivery.cpp).
     std::uint64_t serve(ConsumerId consumer, std::uint64_t want, Instant now, std::vector<Grant>& out);
+    [[nodiscard]] Spread next_lot(const Segment& ready, const Consumers::Credit& credit, std::uint64_t most) const;
     /// Messages that may be granted now; may be too few if some between them were dropped, but not 0 then.
     [[nodiscard]] std::uint64_t grantable() const;
     [[nodiscard]] Instant lease_end(Instant now) const;
@@ -47,6 +48,8 @@ struct Queue::State {
     // Settling (settle.cpp).
     void settle(const Segment& segment, ConsumerId consumer, std::uint32_t delivery, const Ruling& ruling, Instant now,
                 Settled& result);
+    /// An ack of a lease, or of a part of one.
+    void finish(const Spread& lease, Settled& result);
     /// The handling failed: again now, later, or never.
     void fail(const Segment& segment, Tries tries, const Ruling& ruling, Instant now, Settled& result);
     /// True if a message whose handling failed so often is a dead letter.

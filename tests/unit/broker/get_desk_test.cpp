@@ -505,6 +505,38 @@ TEST_F(GetDeskTest, WhatEndedWhileItsBodyWasOnItsWayIsNeitherSentNorCounted) {
     EXPECT_FALSE(peer.look(v1::OP_DELIVER));
 }
 
+TEST_F(GetDeskTest, WhatIsDoneIsLeftOutOfADeliver) {
+    come();
+    const std::uint64_t producer = peer.open_producer(handle);
+    peer.put(handle, producer, 0, 5);
+    const std::uint32_t first = peer.attach(handle, 5);
+    deliver();
+    peer.settle(first, 1, V::VERDICT_ACK, {1, 1, 1, 1, 1, 1});
+    peer.await<v1::Settled>(v1::OP_SETTLED);
+    restart();
+    broker.advance(limits::kRestartHold + 1ms);
+    v1::Attach attach;
+    attach.set_req(peer.request());
+    attach.set_handle(handle);
+    attach.set_credit_messages(5);
+    attach.set_credit_bytes(limits::kCreditBytesMax);
+    attach.set_holes(true);
+    peer.send(v1::OP_ATTACH, attach);
+    const std::uint32_t second = peer.await<v1::Attached>(v1::OP_ATTACHED).sub();
+    const Frame got = peer.await(v1::OP_DELIVER);
+    EXPECT_EQ(std::tuple(got.as<v1::Deliver>().first_offset(), got.as<v1::Deliver>().count()), std::tuple(0U, 5U));
+    std::vector<std::uint32_t> lengths(5);
+    ASSERT_EQ(got.bodies[0].size(), lengths.size() * sizeof(std::uint32_t));
+    std::memcpy(lengths.data(), got.bodies[0].data(), got.bodies[0].size());
+    EXPECT_EQ(lengths[1] + lengths[3], 0U);
+    EXPECT_EQ(got.bodies[1].size(), lengths[0] + lengths[2] + lengths[4]);
+    peer.settle(second, 1, V::VERDICT_ACK, {0, 5, 2});
+    EXPECT_EQ(peer.await<v1::Settled>(v1::OP_SETTLED).lost_size(), 0);
+    restart();
+    EXPECT_EQ(std::tuple(peer.show("q").acked(), peer.show("q").ready()), std::tuple(5U, 0U))
+        << "each counts once, though the last ack was of a range with holes";
+}
+
 TEST_F(GetDeskTest, PeekShowsColdAndHotWithoutALease) {
     fill(2);
     restart();

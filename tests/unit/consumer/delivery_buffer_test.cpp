@@ -35,6 +35,42 @@ TEST(Delivery, RefusesWhatDoesNotFitTogether) {
     EXPECT_EQ(parse(2, 0, {Slice::own(std::string(8, '\xff')), two.records}).error().code(), Code::kProtocol);
 }
 
+TEST(Delivery, MayLeaveMessagesOutButNotTheFirst) {
+    const Bodies bodies = make_bodies({plain("a"), "", "", plain("bc")});
+    v1::Deliver header;
+    header.set_count(4);
+    header.set_first_offset(7);
+    header.set_delivery(1);
+    header.set_charged_bytes(11);
+    const auto delivery = *Delivery::parse(header, bodies.lengths, bodies.records, nullptr);
+    EXPECT_EQ(delivery->messages(), 2U);
+    EXPECT_EQ(delivery->held(), 2U);
+    EXPECT_EQ(delivery->left_out_before(3), 2U);
+    EXPECT_EQ(delivery->left_out_before(0), 0U);
+    EXPECT_EQ(delivery->charge(0) + delivery->charge(3), 11U);
+
+    DeliveryBuffer buffer;
+    buffer.push(delivery);
+    EXPECT_EQ(held(buffer), (std::vector<Range>{{7, 1, 1}, {10, 1, 1}}));
+    std::vector<Range> over_holes;
+    buffer.for_each_held([&](const Range& run, bool) { over_holes.push_back(run); }, true);
+    EXPECT_EQ(over_holes, (std::vector<Range>{{7, 4, 1}}));
+    DeliveryBuffer::Taken taken;
+    ASSERT_TRUE(buffer.take(taken));
+    EXPECT_EQ(text_of(taken), "a");
+    ASSERT_TRUE(buffer.take(taken));
+    EXPECT_EQ(std::pair(taken.index, text_of(taken)), std::pair(3U, std::string("bc")));
+    EXPECT_FALSE(buffer.take(taken));
+    EXPECT_EQ(buffer.buffered_bytes(), 0U);
+    EXPECT_FALSE(buffer.settle(*delivery, 1)) << "was never there";
+    EXPECT_TRUE(buffer.settle(*delivery, 0));
+    EXPECT_TRUE(buffer.settle(*delivery, 3));
+
+    const Bodies headless = make_bodies({"", plain("a")});
+    header.set_count(2);
+    EXPECT_EQ(Delivery::parse(header, headless.lengths, headless.records, nullptr).error().code(), Code::kProtocol);
+}
+
 TEST(DeliveryBuffer, HandsOutInOrder) {
     DeliveryBuffer buffer;
     buffer.push(make_delivery(10, 3));

@@ -35,6 +35,30 @@ TEST(Subscription, AttachesWithCreditForOneAndHandsOutWhatComes) {
     EXPECT_EQ(rig.subscription->next(0ms)->id(), 6U);
 }
 
+TEST(Subscription, AcksOfWhatADeliverBroughtAreOneRange) {
+    Rig rig(Kind::kConsumer, 100);
+    rig.connect();
+    EXPECT_TRUE(rig.attach(3).holes());
+    ASSERT_TRUE(rig.deliver_records(10, {plain("a"), "", plain("b"), "", "", plain("c"), ""}));
+    Message a = *rig.subscription->next(5s);
+    Message b = *rig.subscription->next(5s);
+    Message c = *rig.subscription->next(5s);
+    EXPECT_EQ(std::tuple(a.id(), b.id(), c.id()), std::tuple(10U, 12U, 15U));
+    EXPECT_EQ(rig.subscription->next(0ms).error().code(), Code::kEmpty);
+    a.ack();
+    b.ack();
+    c.ack();
+    rig.work();
+    EXPECT_EQ(rig.settle()->second, (Ranges{{10, 6, 1}}));
+    ASSERT_TRUE(rig.deliver_records(20, {plain("d"), "", plain("e")}));
+    Message d = *rig.subscription->next(5s);
+    d.ack();
+    rig.subscription->next(5s)->release();
+    ASSERT_TRUE(rig.settled(1));
+    EXPECT_EQ(rig.settle()->second, (Ranges{{20, 1, 1}}));
+    EXPECT_EQ(rig.settle()->second, (Ranges{{22, 1, 1}})) << "only an ack may say more than what was there";
+}
+
 TEST(Subscription, AckIsSentAtOnceAndThenGathered) {
     Rig rig(Kind::kConsumer, 100);
     rig.connect();

@@ -283,5 +283,67 @@ TEST_F(Delivery, peek_shows_every_committed_message_and_changes_nothing) {
     EXPECT_TRUE(queue().peek(Offset(UINT64_MAX), kMuch).empty());
 }
 
+TEST_F(Delivery, holes_are_given_to_who_takes_them_only) {
+    put(6, 600);
+    const ConsumerId first = consumer(1, 6);
+    deliver();
+    ack(first, range(1, 1));
+    ack(first, range(3, 1));
+    queue().detach(first);
+    const ConsumerId plain = consumer(2, 1);
+    ASSERT_EQ(deliver().size(), 1U);
+    queue().detach(plain);
+
+    queue().attach(ConsumerId(3), true);
+    queue().set_credit(ConsumerId(3), 3, 1'000'000);
+    auto grants = deliver();
+    // Delivered more often, so it does not come with the others.
+    ASSERT_EQ(grants.size(), 2U);
+    EXPECT_EQ(std::tuple(grants[0].range, grants[0].messages, grants[0].tries),
+              std::tuple(range(0, 1), 1U, Tries{3, 0}));
+    EXPECT_EQ(std::tuple(grants[1].range, grants[1].messages, grants[1].tries),
+              std::tuple(range(2, 3), 2U, Tries{2, 0}));
+    EXPECT_EQ(grants[1].bytes, 200U);
+
+    EXPECT_EQ(queue().extend(ConsumerId(3), range(2, 3), 2, now_, std::chrono::seconds(1)), std::vector<Range>{})
+        << "the hole is not lost";
+    const auto settled = ack(ConsumerId(3), range(2, 3), 2);
+    EXPECT_EQ(settled.done, (std::vector<Range>{range(2, 3)}));
+    EXPECT_EQ(settled.count, 2U);
+    EXPECT_EQ(queue().ready(), 1U);
+    EXPECT_EQ(queue().bytes(), 200U);
+}
+
+TEST_F(Delivery, far_apart_messages_do_not_come_as_one_range) {
+    put(300);
+    const ConsumerId first = consumer(1, 300);
+    deliver();
+    ack(first, range(1, 298));
+    queue().detach(first);
+    queue().attach(ConsumerId(2), true);
+    queue().set_credit(ConsumerId(2), 300, 1'000'000);
+    const auto grants = deliver();
+    ASSERT_EQ(grants.size(), 2U);
+    EXPECT_EQ(grants[0].range, range(0, 1));
+    EXPECT_EQ(grants[1].range, range(299, 1));
+}
+
+TEST_F(Delivery, what_ended_of_a_grant_is_cut_out_of_it) {
+    put(6);
+    queue().attach(ConsumerId(1), true);
+    queue().set_credit(ConsumerId(1), 6, 1'000'000);
+    const auto grants = deliver();
+    ASSERT_EQ(grants.size(), 1U);
+    ack(ConsumerId(1), range(2, 1));
+    auto left = queue().still_leased(grants[0]);
+    ASSERT_EQ(left.size(), 1U);
+    EXPECT_EQ(std::tuple(left[0].range, left[0].messages), std::tuple(range(0, 6), 5U));
+    settle(ConsumerId(1), range(3, 1), 1, Verdict::kRelease);
+    left = queue().still_leased(grants[0]);
+    ASSERT_EQ(left.size(), 2U);
+    EXPECT_EQ(std::tuple(left[0].range.first, left[0].messages), std::tuple(Offset(0), 2U));
+    EXPECT_EQ(std::tuple(left[1].range, left[1].messages), std::tuple(range(4, 2), 2U));
+}
+
 }  // namespace
 }  // namespace telpher::queue

@@ -23,6 +23,24 @@ void same(const T& got, const T& want, const char* what) {
     }
 }
 
+/// `ranges` without the offsets below `end` that `is_out`.
+template <class Out>
+std::vector<Range> without(const std::vector<Range>& ranges, std::uint64_t end, Out is_out) {
+    std::vector<Range> left;
+    for (const Range& range : ranges) {
+        Offset at = range.first;
+        for (; at < std::min(range.end(), Offset(end)); at += 1) {
+            if (!is_out(at.value())) append(left, Range{at, 1});
+        }
+        if (at < range.end()) append(left, Range{at, range.end() - at});
+    }
+    return left;
+}
+
+bool within(const std::vector<Range>& ranges, std::uint64_t at) {
+    return std::ranges::any_of(ranges, [at](const Range& range) { return at - range.first.value() < range.count; });
+}
+
 }  // namespace
 
 Options History::options(Choices& choices) {
@@ -119,7 +137,9 @@ void History::make_visible(Choices& choices) {
 void History::attach(Choices& choices) {
     if (reference_.consumers.size() >= 3) return;
     const ConsumerId id(++consumers_);
-    queue_->attach(id);
+    const bool holes = choices.one_in(2);
+    if (holes) takes_holes_.insert(id);
+    queue_->attach(id, holes);
     reference_.consumers[id] = {};
     if (choices.one_in(4)) return;
     queue_->set_credit(id, 100, 10'000);
@@ -159,13 +179,20 @@ void History::deliver(Choices& choices) {
     for (const Grant& grant : grants) {
         if (grant.tries.deliveries > 1) again_ = std::max(again_, grant.range.end());
         std::uint64_t bytes = 0;
+        std::uint64_t messages = 0;
         for (std::uint32_t i = 0; i < grant.range.count; ++i) {
             const std::uint64_t offset = grant.range.first.value() + i;
+            if (reference_.messages.at(offset).gone()) {
+                same(i > 0 && takes_holes_.contains(grant.consumer), true, "a hole in a grant");
+                continue;
+            }
+            ++messages;
             given.push_back({grant.consumer.value(), offset, grant.batch.value(), grant.index + i, grant.tries,
                              reference_.messages.at(offset).bytes});
             bytes += given.back().bytes;
         }
         same(grant.bytes, bytes, "bytes of a grant");
+        same(grant.messages, messages, "messages of a grant");
     }
     same(given == reference_.deliver(now_, most), true, "grants");
 }
@@ -177,8 +204,14 @@ void History::settle(Choices& choices) {
     if (kind >= 4) ruling.verdict = kind < 6 ? Verdict::kNack : kind < 7 ? Verdict::kRelease : Verdict::kDead;
     if (choices.one_in(2)) ruling.delay = milliseconds(10 + choices.below(30));
     if (choices.one_in(2)) ruling.note = std::make_shared<Death>();
-    const auto got = queue_->settle(consumer, range, delivery, ruling, now_);
-    const auto want = reference_.settle(consumer, range, delivery, ruling, now_);
+    const std::vector<ReferenceQueue::Message> before = reference_.messages;
+    auto got = queue_->settle(consumer, range, delivery, ruling, now_);
+    auto want = reference_.settle(consumer, range, delivery, ruling, now_);
+    log(got);
+    // What was gone already may be a hole in what is done, and is not repeated then.
+    want.repeated = without(want.repeated, before.size(),
+                            [&](std::uint64_t at) { return before[at].gone() && within(got.done, at); });
+    got.done = without(got.done, before.size(), [&](std::uint64_t at) { return before[at].gone(); });
     same(got.count, want.count, "settled");
     same(got.done, want.done, "done");
     same(got.returned, want.returned, "returned by settle");
@@ -186,7 +219,6 @@ void History::settle(Choices& choices) {
     same(got.died == want.died, true, "died by settle");
     same(got.lost, want.lost, "lost");
     same(got.repeated, want.repeated, "repeated");
-    log(got);
 }
 
 void History::handle_dead(Choices& choices) {
@@ -206,8 +238,12 @@ void History::handle_dead(Choices& choices) {
 void History::extend(Choices& choices) {
     const auto [consumer, range, delivery] = target(choices);
     const Duration lease = milliseconds(choices.below(60));
-    same(queue_->extend(consumer, range, delivery, now_, lease),
-         reference_.extend(consumer, range, delivery, now_, lease), "lost by extend");
+    const auto want = reference_.extend(consumer, range, delivery, now_, lease);
+    const auto got = queue_->extend(consumer, range, delivery, now_, lease);
+    // What is gone between two leases of the consumer may be a hole in them.
+    const std::uint64_t end = reference_.messages.size();
+    const auto gone = [&](std::uint64_t at) { return reference_.messages[at].gone(); };
+    same(without(got, end, gone), without(want, end, gone), "lost by extend");
 }
 
 void History::claim(Choices& choices) {
@@ -330,7 +366,7 @@ void History::replay(Queue& queue, const Record& record) {
         case Record::kBatch:
             return queue.restore_batch({BatchRef(record.batch), record.range, record.bytes});
         case Record::kDone:
-            return queue.restore_done(record.range, false);
+            return queue.restore_done(record.range, false, record.messages);
         case Record::kDropped:
             return queue.restore_done(record.range, true);
         case Record::kReturned:

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "broker/queue/queue.h"
@@ -80,11 +82,12 @@ private:
         Range range;
         std::uint64_t batch = 0;
         std::uint64_t bytes = 0;
-        Tries tries;
-        Instant due;
+        Tries tries = {};
+        Instant due = {};
         DeathNote note = {};
         std::uint32_t index = 0;
         Queue::Peeked::State state = Queue::Peeked::kReady;
+        std::uint64_t messages = 0;  // done
     };
     void log(const std::vector<Range>& ranges, Record::Kind kind) {
         for (const Range& range : ranges) log_.push_back({kind, range, 0, 0, {}, {}});
@@ -93,7 +96,8 @@ private:
         for (const auto& [range, tries] : returned) log_.push_back({Record::kReturned, range, 0, 0, tries, due});
     }
     void log(const Settled& settled) {
-        log(settled.done, Record::kDone);
+        for (std::uint64_t left = settled.count; const Range& range : settled.done)
+            log_.push_back({.kind = Record::kDone, .range = range, .messages = std::exchange(left, 0)});
         log(settled.returned, Instant{});
         for (const Delayed& delayed : settled.delayed)
             log_.push_back({Record::kReturned, delayed.range, 0, 0, delayed.tries, delayed.due});
@@ -111,6 +115,7 @@ private:
     std::unique_ptr<Queue> queue_;
     std::vector<Record> log_;
     std::map<std::uint64_t, std::uint64_t> live_;  // messages of each batch, as the log's accounting has it
+    std::set<ConsumerId> takes_holes_;
     std::uint64_t maxsize_ever_ = 0;
     Offset mark_;
     Offset again_;  // above all that was handed out more than once

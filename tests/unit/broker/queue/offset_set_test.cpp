@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
+#include <ranges>
 #include <set>
 
 #include "queue_fixture.h"
@@ -36,6 +38,17 @@ TEST(OffsetSet, agrees_with_a_plain_set_across_its_seams) {
         ASSERT_EQ(set.next(Offset(at)).value(), next_in(naive, at));
         ASSERT_EQ(set.count(range(at, limit - at)),
                   static_cast<std::uint64_t>(std::distance(naive.lower_bound(at), naive.lower_bound(limit))));
+        std::vector<std::uint64_t> seen;
+        set.each_run(range(at, limit - at), [&](Range run) {
+            ASSERT_FALSE(!seen.empty() && seen.back() + 1 == run.first.value()) << "a run ends too early";
+            for (Offset member = run.first; member < run.end(); member += 1) seen.push_back(member.value());
+        });
+        ASSERT_TRUE(std::ranges::equal(seen, std::ranges::subrange(naive.lower_bound(at), naive.lower_bound(limit))));
+        const std::uint64_t n = 1 + random() % 200;
+        const auto left = static_cast<std::uint64_t>(std::distance(naive.lower_bound(at), naive.end()));
+        const Offset nth =
+            n > left ? OffsetSet::kNone : Offset(*std::next(naive.lower_bound(at), static_cast<std::ptrdiff_t>(n - 1)));
+        ASSERT_EQ(set.nth(Offset(at), n), nth);
         ASSERT_EQ(set.none_in(Offset(at), Offset(limit)), next_in(naive, at) >= limit);
         if (!naive.contains(at)) continue;
         std::uint64_t end = at;
