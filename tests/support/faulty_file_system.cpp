@@ -29,6 +29,7 @@ public:
     }
 
     Result<void> sync() override {
+        if (files_.before_sync) files_.before_sync();
         const std::lock_guard lock(files_.mutex_);
         if (auto alive = check_alive(); !alive) return alive;
         const auto entered = files_.enter(Op::kSync);
@@ -55,6 +56,7 @@ public:
         const std::lock_guard lock(files_.mutex_);
         if (auto alive = check_alive(); !alive) return alive;
         if (auto entered = files_.enter(Op::kAllocate); !entered) return entered;
+        if (auto room = files_.check_room(); !room) return room;
         grow(size);
         return {};
     }
@@ -79,6 +81,8 @@ private:
 
     void put(std::uint64_t position, const std::vector<std::byte>& bytes) {
         grow(position + bytes.size());
+        std::erase_if(node_->wounds,
+                      [&](const Wound& wound) { return wound.at < position + bytes.size() && position < wound.end(); });
         std::copy(bytes.begin(), bytes.end(), node_->cache.begin() + static_cast<std::ptrdiff_t>(position));
         const std::uint64_t last = (position + bytes.size() - 1) / kSectorBytes;
         for (std::uint64_t sector = position / kSectorBytes; sector <= last; ++sector) node_->dirty.insert(sector);
@@ -99,6 +103,11 @@ Result<void> FaultyFileSystem::enter(Op op) {
     faults_.erase(fault);
     if (due.deadly) life_ += 1;
     return fail(due.code, "injected");
+}
+
+Result<void> FaultyFileSystem::check_room() const {
+    if (full_) return fail(Code::kDiskFull, "no room");
+    return {};
 }
 
 void FaultyFileSystem::forget_clean(Node& node) {
@@ -126,6 +135,7 @@ void FaultyFileSystem::write_through(Node& node, std::uint64_t sector) {
 Result<std::unique_ptr<log::File>> FaultyFileSystem::create(const std::string& path) {
     const std::lock_guard lock(mutex_);
     if (auto entered = enter(Op::kCreate); !entered) return fail(entered.error());
+    if (auto room = check_room(); !room) return fail(room.error());
     if (names_.contains(path)) return fail(Code::kIo, "create " + path + ": exists");
     auto node = std::make_shared<Node>();
     names_[path] = node;
@@ -189,7 +199,7 @@ Result<void> FaultyFileSystem::sync_dir(const std::string& path) {
 
 Result<std::uint64_t> FaultyFileSystem::free_bytes(const std::string&) const {
     const std::lock_guard lock(mutex_);
-    return free_bytes_;
+    return full_ ? 0 : free_bytes_;
 }
 
 void FaultyFileSystem::apply(const NameChange& change) {
@@ -259,6 +269,11 @@ void FaultyFileSystem::set_free_bytes(std::uint64_t bytes) {
     free_bytes_ = bytes;
 }
 
+void FaultyFileSystem::set_full(bool full) {
+    const std::lock_guard lock(mutex_);
+    full_ = full;
+}
+
 std::uint64_t FaultyFileSystem::count(Op op) const {
     const std::lock_guard lock(mutex_);
     const auto found = counts_.find(op);
@@ -276,9 +291,34 @@ void FaultyFileSystem::overwrite(const std::string& path, std::uint64_t at, Byte
     const std::lock_guard lock(mutex_);
     const auto found = names_.find(path);
     TELPHER_CHECK_MSG(found != names_.end(), path);
-    for (std::vector<std::byte>* image : {&found->second->cache, &found->second->disk}) {
+    put_durably(*found->second, at, bytes);
+}
+
+void FaultyFileSystem::put_durably(Node& node, std::uint64_t at, Bytes bytes) {
+    for (std::vector<std::byte>* image : {&node.cache, &node.disk}) {
         if (image->size() < at + bytes.size()) image->resize(at + bytes.size());
         std::copy(bytes.begin(), bytes.end(), image->begin() + static_cast<std::ptrdiff_t>(at));
+    }
+}
+
+void FaultyFileSystem::damage(const std::string& path, std::uint64_t at, Bytes bytes) {
+    const std::lock_guard lock(mutex_);
+    const auto found = names_.find(path);
+    TELPHER_CHECK_MSG(found != names_.end(), path);
+    Node& node = *found->second;
+    const auto from = node.cache.begin() + static_cast<std::ptrdiff_t>(at);
+    node.wounds.push_back({at, {from, from + static_cast<std::ptrdiff_t>(bytes.size())}});
+    put_durably(node, at, bytes);
+}
+
+void FaultyFileSystem::undo_damage() {
+    const std::lock_guard lock(mutex_);
+    for (const auto* names : {&names_, &durable_names_}) {
+        for (const auto& [path, node] : *names) {
+            for (; !node->wounds.empty(); node->wounds.pop_back()) {
+                put_durably(*node, node->wounds.back().at, node->wounds.back().before);
+            }
+        }
     }
 }
 

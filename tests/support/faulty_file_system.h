@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -45,6 +46,10 @@ public:
     void die_at_nth(Op op, std::uint64_t nth);
     void clear_faults();
     void set_free_bytes(std::uint64_t bytes);
+    /// While it is full there is no room for anything new, and none is said to be free.
+    void set_full(bool full);
+    /// Called before each sync of a file: a slow disk. Others may go on meanwhile, and the process may die in it.
+    std::function<void()> before_sync;
 
     /// Operations of that kind so far.
     [[nodiscard]] std::uint64_t count(Op op) const;
@@ -52,17 +57,26 @@ public:
     [[nodiscard]] std::vector<std::byte> contents(const std::string& path) const;
     /// Damages a file, durably. The bytes must lie within it.
     void overwrite(const std::string& path, std::uint64_t at, Bytes bytes);
+    /// The same, but undo_damage() takes it back where nothing was written since.
+    void damage(const std::string& path, std::uint64_t at, Bytes bytes);
+    void undo_damage();
     /// Removes a name, durably.
     void lose(const std::string& path);
     /// A copy of everything as programs see it, durable.
     void copy_to(FaultyFileSystem& other) const;
 
 private:
+    struct Wound {
+        std::uint64_t at = 0;
+        std::vector<std::byte> before;
+        [[nodiscard]] std::uint64_t end() const { return at + before.size(); }
+    };
     struct Node {
         std::vector<std::byte> cache;
         std::vector<std::byte> disk;
         std::set<std::uint64_t> dirty;  // sectors
         bool size_dirty = false;
+        std::vector<Wound> wounds{};
     };
     /// A change of names that the disk may not have yet: `from` empty = created, `to` empty = removed.
     struct NameChange {
@@ -79,7 +93,9 @@ private:
 
     /// Counts the operation; an error if it is to fail.
     Result<void> enter(Op op);
+    [[nodiscard]] Result<void> check_room() const;
     static void forget_clean(Node& node);
+    static void put_durably(Node& node, std::uint64_t at, Bytes bytes);
     static void write_through(Node& node, std::uint64_t sector);
     void apply(const NameChange& change);
 
@@ -89,6 +105,7 @@ private:
     std::vector<NameChange> changes_;  // not synced, in order
     std::uint64_t life_ = 0;           // rises with each cut or kill
     std::uint64_t free_bytes_ = 1ULL << 40;
+    bool full_ = false;
     Random torn_writes_{1};
     std::map<Op, Fault> faults_;
     std::map<Op, std::uint64_t> counts_;
