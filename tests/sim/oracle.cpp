@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <utility>
 
 namespace telpher::sim {
 
@@ -46,8 +47,8 @@ std::string Oracle::name(Serial serial) const {
     return name;
 }
 
-Serial Oracle::made(std::size_t queue) {
-    messages_.push_back({.queue = queue, .floor = queues_[queue].confirmed_end});
+Serial Oracle::made(std::size_t queue, std::uint64_t lane, std::uint64_t position) {
+    messages_.push_back({.queue = queue, .lane = lane, .position = position, .floor = queues_[queue].confirmed_end});
     if (out_ != nullptr) note("put " + name(messages_.size() - 1));
     return messages_.size() - 1;
 }
@@ -65,6 +66,47 @@ void Oracle::place(Serial serial, std::uint64_t offset, const char* by) {
     }
     if (offset < message.floor) violation("order", name(serial) + " lies below what was confirmed before it" + where);
     message.offset = offset;
+    check_lane(serial, offset);
+}
+
+/// What somebody holds is nobody else's, and a settle names one delivery only.
+void Oracle::check_lease(Serial serial, std::uint32_t sub, std::uint32_t delivery) {
+    Message& message = messages_[serial];
+    if (delivery <= message.delivery) {
+        violation("delivery", name(serial) + " is delivered for time " + std::to_string(delivery) + " again");
+    }
+    const bool may_expire = queues_[message.queue].spec.lease_ms > 0;
+    if (message.holder && *message.holder != sub && !may_expire && is_attached_ && is_attached_(*message.holder)) {
+        violation("lease", name(serial) + " is still held by " + std::to_string(*message.holder));
+    }
+    message.delivery = delivery;
+    message.holder = sub;
+}
+
+/// Messages of one producer lie in the queue as they were put.
+void Oracle::check_lane(Serial serial, std::uint64_t offset) {
+    const Message& message = messages_[serial];
+    auto& lane = queues_[message.queue].lanes[message.lane];
+    const auto at = lane.insert_or_assign(message.position, offset).first;
+    const bool above = at == lane.begin() || std::prev(at)->second < offset;
+    const bool below = std::next(at) == lane.end() || std::next(at)->second > offset;
+    if (!above || !below) violation("order", name(serial) + " does not lie where its producer put it");
+}
+
+/// Counts what is in a queue without asking the broker: its own count might be what is wrong.
+void Oracle::there_for_sure(Message& message) {
+    Queue& queue = queues_[message.queue];
+    // Of what was acked, given back with the last attempt or dropped nobody knows.
+    const bool may_go = queue.spec.max_attempts > 0 || queue.spec.on_full == OnFull::kDropOldest;
+    if (message.certain || may_go || message.acks_open > 0 || message.settled) return;
+    message.certain = true;
+    if (++queue.certain > queue.spec.maxsize) {
+        violation("bound", queue.spec.name + " holds " + std::to_string(queue.certain) + " that nobody settled");
+    }
+}
+
+void Oracle::uncertain(Message& message) {
+    if (std::exchange(message.certain, false)) --queues_[message.queue].certain;
 }
 
 void Oracle::stored(Serial serial, std::uint64_t offset) {
@@ -74,6 +116,7 @@ void Oracle::stored(Serial serial, std::uint64_t offset) {
     if (out_ != nullptr) note("stored " + name(serial));
     if (!message.stored) ++confirmed_;
     message.stored = true;
+    there_for_sure(message);
     std::uint64_t& end = queues_[message.queue].confirmed_end;
     end = std::max(end, offset + 1);
 }
@@ -118,8 +161,10 @@ void Oracle::delivered(std::uint32_t sub, std::uint64_t offset, std::uint32_t de
         if (newest && offset < *newest) violation("order", name(serial) + " came after " + std::to_string(*newest));
         newest = offset;
     }
+    check_lease(serial, sub, delivery);
     redelivered_ += message.delivered ? 1 : 0;
     message.delivered = true;
+    there_for_sure(message);
 }
 
 void Oracle::check_over(std::size_t queue, const char* what) {
@@ -145,6 +190,7 @@ void Oracle::joined(std::size_t queue) { check_over(queue, "JOINED"); }
 std::uint64_t Oracle::acked(Serial serial) {
     if (out_ != nullptr) note("acked " + name(serial));
     ++messages_[serial].acks_open;
+    uncertain(messages_[serial]);
     return queues_[messages_[serial].queue].life;
 }
 
@@ -169,19 +215,24 @@ void Oracle::death_confirmed(Serial serial, std::uint64_t life, std::uint64_t re
     if (life == queues_[message.queue].life) message.dead = redrives;
 }
 
-void Oracle::state(std::size_t queue, const v1::QueueState& state) {
-    Queue& of = queues_[queue];
+void Oracle::observed(std::size_t queue, const v1::QueueState& state) {
+    check_bound(queue, state);
+    queues_[queue].dropped = state.dropped();
+}
+
+void Oracle::check_bound(std::size_t queue, const v1::QueueState& state) {
+    const QueueSpec& spec = queues_[queue].spec;
     const std::uint64_t live = state.ready() + state.leased() + state.delayed();
-    if (live > of.spec.maxsize) violation("bound", of.spec.name + " holds " + std::to_string(live));
-    if (state.high_water() > of.spec.maxsize) {
-        violation("bound", of.spec.name + " held " + std::to_string(state.high_water()));
+    if (live > spec.maxsize) violation("bound", spec.name + " holds " + std::to_string(live));
+    if (state.high_water() > spec.maxsize) {
+        violation("bound", spec.name + " held " + std::to_string(state.high_water()));
     }
-    of.dropped = state.dropped();
 }
 
 void Oracle::died(Death death) {
     note(death == Death::kStop ? "-- stopped" : death == Death::kKill ? "-- killed" : "-- power cut");
     attachments_.clear();
+    for (Message& message : messages_) message.holder.reset();
     for (std::size_t i = 0; i < queues_.size(); ++i) {
         const Durability durability = queues_[i].spec.durability;
         if (durability == Durability::kMemory || (durability == Durability::kAsync && death == Death::kPowerCut)) {
@@ -194,13 +245,19 @@ void Oracle::died(Death death) {
 void Oracle::forget(std::size_t queue) {
     Queue& of = queues_[queue];
     of.by_offset.clear();
+    of.lanes.clear();
     of.confirmed_end = 0;
+    of.certain = 0;
     ++of.life;
     if (of.spec.durability == Durability::kMemory) of.ended = false;
     for (Message& message : messages_) {
         if (message.queue != queue) continue;
         const bool may_be_settled = message.settled || message.acks_open > 0;
-        message = {.queue = queue, .refused = message.refused, .acks_open = may_be_settled ? 1U : 0U};
+        message = {.queue = queue,
+                   .lane = message.lane,
+                   .position = message.position,
+                   .refused = message.refused,
+                   .acks_open = may_be_settled ? 1U : 0U};
     }
 }
 

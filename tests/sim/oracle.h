@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <map>
 #include <optional>
@@ -47,21 +48,29 @@ public:
     void note(const std::string& text);
 
     // --- producers ---
-    /// A message is about to be put.
-    Serial made(std::size_t queue);
+    /// A producer whose messages keep their order.
+    std::uint64_t new_lane() { return ++lanes_; }
+    /// A message is about to be put, as so many-th of its lane.
+    Serial made(std::size_t queue, std::uint64_t lane, std::uint64_t position);
     void stored(Serial serial, std::uint64_t offset);
     void refused(Serial serial, Code code);
+    /// It is known to be stored.
+    [[nodiscard]] bool placed(Serial serial) const { return messages_[serial].offset.has_value(); }
     /// The broker says that it is stored, not where.
     void counted(Serial serial);
 
     // --- what the broker sends ---
     void attached(std::uint32_t sub, std::size_t queue);
+    /// Tells whether an attachment stands, as the broker must see it.
+    void on_ask_attached(std::function<bool(std::uint32_t sub)> ask) { is_attached_ = std::move(ask); }
     void delivered(std::uint32_t sub, std::uint64_t offset, std::uint32_t delivery, Bytes payload);
     void end_sent(std::uint32_t sub);
 
     // --- consumers ---
     /// An ack is given; returns in which life of the queue.
     std::uint64_t acked(Serial serial);
+    /// Its holder says something of it, whatever: somebody else may be given it.
+    void let_go(Serial serial) { messages_[serial].holder.reset(); }
     void ack_confirmed(Serial serial, std::uint64_t life);
     void ack_lost(Serial serial, std::uint64_t life);
     /// A message is said to be dead; returns how often its queue was redriven by then. A redrive on its way may come
@@ -83,7 +92,10 @@ public:
     void redrive_over(std::size_t queue) { queues_[queue].redrive_open = false; }
     /// JOIN for a sealed queue was answered.
     void joined(std::size_t queue);
-    void state(std::size_t queue, const v1::QueueState& state);
+    /// What a client was told of the queue.
+    void state(std::size_t queue, const v1::QueueState& state) { check_bound(queue, state); }
+    /// How the queue stands now.
+    void observed(std::size_t queue, const v1::QueueState& state);
 
     void died(Death death);
     /// Everything was drained and settled: is all there that must be?
@@ -102,18 +114,25 @@ private:
     struct Message {
         std::size_t queue = 0;
         std::optional<std::uint64_t> offset = {};
-        std::uint64_t floor = 0;  ///< One above the highest offset confirmed when it was made.
-        bool stored = false;      ///< Its producer was told so.
+        std::uint64_t lane = 0;
+        std::uint64_t position = 0;  ///< In its lane.
+        std::uint64_t floor = 0;     ///< One above the highest offset confirmed when it was made.
+        bool stored = false;         ///< Its producer was told so.
         std::optional<Code> refused = {};
         bool delivered = false;
-        bool settled = false;                    ///< A consumer was told that its ack is committed.
-        std::uint32_t acks_open = 0;             ///< Acks whose fate is unknown.
-        std::optional<std::uint64_t> dead = {};  ///< A dead letter since its queue had been redriven so often.
+        std::uint32_t delivery = 0;                ///< The last.
+        std::optional<std::uint32_t> holder = {};  ///< The attachment that was given it last and said nothing yet.
+        bool certain = false;                      ///< It is in its queue: stored, and nobody let go of it.
+        bool settled = false;                      ///< A consumer was told that its ack is committed.
+        std::uint32_t acks_open = 0;               ///< Acks whose fate is unknown.
+        std::optional<std::uint64_t> dead = {};    ///< A dead letter since its queue had been redriven so often.
     };
     struct Queue {
         QueueSpec spec;
         std::map<std::uint64_t, Serial> by_offset = {};
         std::uint64_t confirmed_end = 0;
+        std::uint64_t certain = 0;  ///< Messages that are in it for sure.
+        std::map<std::uint64_t, std::map<std::uint64_t, std::uint64_t>> lanes = {};  ///< Offsets by lane and position.
         bool seal_asked = false;
         bool ended = false;
         std::uint64_t redrives = 0;
@@ -127,13 +146,20 @@ private:
     };
 
     void place(Serial serial, std::uint64_t offset, const char* by);
+    void check_lease(Serial serial, std::uint32_t sub, std::uint32_t delivery);
+    void check_lane(Serial serial, std::uint64_t offset);
+    void there_for_sure(Message& message);
+    void uncertain(Message& message);
+    void check_bound(std::size_t queue, const v1::QueueState& state);
     void check_over(std::size_t queue, const char* what);
     void forget(std::size_t queue);
     [[nodiscard]] std::string name(Serial serial) const;
 
     std::vector<Queue> queues_;
     std::vector<Message> messages_;  // by serial
+    std::uint64_t lanes_ = 0;
     std::map<std::uint32_t, Attachment> attachments_;
+    std::function<bool(std::uint32_t)> is_attached_;
     std::ostream* out_ = nullptr;
     std::string verdict_;
     bool lost_ = false;

@@ -41,7 +41,11 @@ log::LogOptions small_log() {
 }
 
 SimBroker::SimBroker(std::uint64_t seed, broker::ShardSettings settings, log::LogOptions log)
-    : settings_(std::move(settings)), log_(std::move(log)), random_(seed), transport_(random_.next()) {}
+    : settings_(std::move(settings)), log_(std::move(log)), random_(seed), transport_(random_.next()) {
+    files_.before_sync = [this] {
+        if (in_sync && committing_ && !cycling_ && !dead_) in_sync();
+    };
+}
 
 Result<void> SimBroker::start() {
     if (shard_) end_life();
@@ -59,7 +63,13 @@ Result<void> SimBroker::start() {
     return {};
 }
 
-std::size_t SimBroker::cycle() { return running() ? shard_->do_work(clock_.now()) : 0; }
+std::size_t SimBroker::cycle() {
+    if (!running()) return 0;
+    cycling_ = true;
+    const std::size_t work = shard_->do_work(clock_.now());
+    cycling_ = false;
+    return work;
+}
 
 std::size_t SimBroker::commit() {
     if (!running() || committing_) return 0;

@@ -46,6 +46,8 @@ public:
     [[nodiscard]] SimClock& clock() { return clock_; }
 
     std::function<void()> in_commit;
+    /// Called before each sync of the commit thread: the same may happen there.
+    std::function<void()> in_sync;
 
 private:
     void end_life();
@@ -58,6 +60,7 @@ private:
     SimTransport transport_;
     std::unique_ptr<broker::Shard> shard_;
     bool committing_ = false;
+    bool cycling_ = false;
     bool dead_ = false;  ///< Died while the commit thread worked; the shard goes when that returns.
 };
 

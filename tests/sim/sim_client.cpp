@@ -3,7 +3,6 @@
 namespace telpher::sim {
 
 void SimClient::step() {
-    ++world_.marks.steps;
     if (!world_.broker.running()) return;
     SimTransport& transport = world_.broker.transport();
     if (peer_ && !transport.open(*peer_)) {
@@ -37,7 +36,7 @@ void SimClient::connect() {
 void SimClient::read(const Frame& frame) {
     if (frame.op == v1::OP_HELLO_OK) {
         const auto ok = frame.as<v1::HelloOk>();
-        if (session_ != 0 && ok.resumed()) ++world_.marks.resumed;
+        if (session_ != 0) world_.marks.hit(ok.resumed() ? Sometimes::kResumed : Sometimes::kSessionOver);
         session_is_new_ = session_is_new_ || !ok.resumed();
         session_ = ok.session();
         token_ = ok.token();
@@ -52,6 +51,7 @@ void SimClient::read(const Frame& frame) {
         open.mutable_options()->set_lease_ms(spec_.lease_ms);
         open.mutable_options()->set_max_attempts(spec_.max_attempts);
         open.mutable_options()->set_backoff_ms(100);
+        open.mutable_options()->set_backoff_max_ms(5000);  // within what a run heals in
         send(v1::OP_OPEN, open);
     } else if (frame.op == v1::OP_OPENED) {
         handle_ = frame.as<v1::Opened>().handle();

@@ -8,17 +8,10 @@
 
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim_broker.h"
+#include "tests/sim/sometimes.h"
+#include "tests/sim/work.h"
 
 namespace telpher::sim {
-
-/// What happened at least once, over all runs: a simulation that never gets somewhere proves nothing about it.
-struct Marks {
-    std::uint64_t parked = 0, cancelled = 0, resumed = 0, lease_lost = 0, claimed = 0, ends = 0, refused = 0;
-    std::uint64_t power_cuts = 0, kills = 0, stops = 0, storage_errors = 0, torn = 0, rolled = 0, checkpoints = 0,
-                  rewritten = 0;
-    std::uint64_t redelivered = 0, dropped = 0, dead = 0, redriven = 0, confirmed = 0, settled = 0, steps = 0;
-    std::uint64_t taken_over = 0;
-};
 
 class SimClient {
 public:
@@ -27,6 +20,7 @@ public:
         Oracle& oracle;
         Random& random;
         Marks& marks;
+        Work& work;
         const bool& healing;  ///< No more mischief: finish what is begun.
     };
 
@@ -57,7 +51,10 @@ protected:
         world_.broker.transport().to_broker(*peer_, op, message, body);
         heard_ = world_.broker.clock().now();
     }
-    std::uint64_t request() { return ++requests_; }
+    std::uint64_t request() {
+        ++world_.work.admin;
+        return ++requests_;
+    }
     bool chance(std::uint64_t percent) { return world_.random.below(100) < percent; }
     /// What a client that keeps to the protocol is never told.
     void unexpected(const Frame& frame);

@@ -40,9 +40,11 @@ void SimConsumer::take(const Frame& frame) {
     } else if (frame.op == v1::OP_SETTLED) {
         settled(frame.as<v1::Settled>());
     } else if (frame.op == v1::OP_END) {
-        if (!ended_) ++world_.marks.ends;
+        world_.marks.hit_if(!ended_, Sometimes::kEnd);
         ended_ = true;
-    } else if (frame.op != v1::OP_RECALL) {
+    } else if (frame.op == v1::OP_RECALL) {
+        world_.marks.hit(Sometimes::kRecalled);
+    } else {
         unexpected(frame);
     }
 }
@@ -58,7 +60,7 @@ void SimConsumer::attached(const v1::Attached& attached) {
             if (held != held_.end() && !held->second.settling) held_.erase(held);
         }
     }
-    if (before > 0 && lost->empty()) ++world_.marks.claimed;
+    world_.marks.hit_if(before > 0 && lost->empty(), Sometimes::kClaimed);
     if (world_.oracle.telling()) tell_held("attached as " + std::to_string(sub_));
     settle_number_ = 0;
     for (OpenSettle& settle : open_) send_settle(settle);
@@ -80,7 +82,8 @@ void SimConsumer::delivered(const Frame& frame) {
         const auto record = batch::decode_record(frame.bodies.at(1).bytes().subspan(at, bytes));
         at += bytes;
         if (!record) return world_.oracle.violation("altered", "a record that does not decode");
-        held_[deliver.first_offset() + i] = {deliver.delivery(), load_le<Serial>(record->payload.data()), false};
+        held_[deliver.first_offset() + i] = {deliver.delivery(), load_le<Serial>(record->payload.data()), false,
+                                             world_.broker.clock().now()};
     }
     received_ += deliver.count();
 }
@@ -97,13 +100,14 @@ void SimConsumer::settled(const v1::Settled& settled) {
         const OpenSettle& settle = open_.front();
         for (const Lease& lease : settle.leases) {
             const bool lost = is_lost(settle.number, lease.offset);
-            if (lost) ++world_.marks.lease_lost;
+            world_.marks.hit_if(lost, Sometimes::kLeaseLost);
             if (settle.verdict == v1::Settle::VERDICT_ACK) {
+                world_.marks.hit_if(lease.late && !lost, Sometimes::kLateAck);
                 lost ? world_.oracle.ack_lost(lease.serial, lease.life)
                      : world_.oracle.ack_confirmed(lease.serial, lease.life);
             }
             if (settle.verdict == v1::Settle::VERDICT_DEAD && !lost) {
-                ++world_.marks.dead;
+                world_.marks.hit(Sometimes::kDead);
                 world_.oracle.death_confirmed(lease.serial, lease.life, lease.redrives);
             }
             const auto held = held_.find(lease.offset);
@@ -145,8 +149,11 @@ void SimConsumer::settle_some() {
         if (held.settling || (!world_.healing && chance(40))) continue;  // slow with some of them
         held.settling = true;
         const bool acks = settle.verdict == v1::Settle::VERDICT_ACK;
+        world_.oracle.let_go(held.serial);
         const std::uint64_t life = acks ? world_.oracle.acked(held.serial) : world_.oracle.life_of(held.serial);
         settle.leases.push_back({offset, held.delivery, held.serial, life, world_.oracle.killed(held.serial)});
+        const auto age = world_.broker.clock().now() - held.since;
+        settle.leases.back().late = spec_.lease_ms > 0 && age > 2 * std::chrono::milliseconds(spec_.lease_ms);
     }
     if (settle.leases.empty()) return;
     open_.push_back(std::move(settle));
@@ -162,6 +169,7 @@ void SimConsumer::send_settle(OpenSettle& settle) {
     message.set_delay_ms(settle.delay_ms);
     message.set_backoff(settle.backoff);
     std::uint64_t end = 0;
+    world_.work.settles += settle.leases.size();
     for (const Lease& lease : settle.leases) {
         frame::add_run(*message.mutable_ranges(), end, {lease.offset, 1, lease.delivery});
     }

@@ -21,6 +21,7 @@ private:
         std::uint32_t delivery = 0;
         Serial serial = 0;
         bool settling = false;
+        Instant since{};
     };
     struct Lease {
         std::uint64_t offset = 0;
@@ -28,6 +29,7 @@ private:
         Serial serial = 0;
         std::uint64_t life = 0;      ///< Of the queue, as the oracle counts, when the ack was given.
         std::uint64_t redrives = 0;  ///< The same, when it was said to be dead.
+        bool late = false;           ///< It had run out of time.
     };
     struct OpenSettle {
         std::uint64_t number = 0;

@@ -78,7 +78,7 @@ void SimFollower::act() {
     if (broken_ && puts_.empty() && !world_.healing) return open_name(0);
     if (world_.healing || broken_) return;
     if (chance(2)) {  // as another process would, while this one's puts are on their way
-        ++world_.marks.taken_over;
+        world_.marks.hit(Sometimes::kNameTakenOver);
         return open_name(0);
     }
     const bool waits = std::any_of(puts_.begin(), puts_.end(), [](const Put& put) { return put.parked; });
@@ -87,7 +87,8 @@ void SimFollower::act() {
 
 void SimFollower::put_new() {
     const std::uint64_t count = 1 + world_.random.below(kBatchMax);
-    while (row_.size() < next_ + count) row_.push_back(world_.oracle.made(queue_));
+    if (lane_ == 0) lane_ = world_.oracle.new_lane();
+    while (row_.size() < next_ + count) row_.push_back(world_.oracle.made(queue_, lane_, row_.size()));
     batch::Builder builder;
     for (std::uint64_t record = next_; record < next_ + count; ++record) {
         const std::string payload = payload_of(row_[record]);
@@ -106,6 +107,7 @@ void SimFollower::send_put(const Put& put) {
     v1::Put header;
     header.set_handle(handle_);
     header.set_known_below(puts_.empty() ? put.first : puts_.front().first);
+    world_.work.puts += put.end - put.first;
     send(v1::OP_PUT, header, put.body);
 }
 
@@ -122,7 +124,7 @@ void SimFollower::confirmed(const v1::Confirm& confirm) {
         for (std::uint64_t record = run.first; record < run.first + run.count; ++record) {
             if (puts_.empty() || record < puts_.front().first) continue;  // told before
             world_.oracle.refused(row_[record], static_cast<Code>(run.value));
-            row_[record] = world_.oracle.made(queue_);
+            row_[record] = world_.oracle.made(queue_, lane_, record);
         }
     }
     while (!puts_.empty() && puts_.front().end <= confirm.decided_below()) puts_.pop_front();

@@ -38,6 +38,7 @@ private:
     bool ready_ = false;
     bool broken_ = false;  ///< Something was refused: the name must be opened anew.
     std::uint64_t producer_ = 0;
+    std::uint64_t lane_ = 0;    ///< As the oracle knows the name; 0: not yet.
     std::uint64_t next_ = 0;    ///< Record to be put next.
     std::uint64_t stored_ = 0;  ///< Records below are stored: the broker said so.
     std::deque<Put> puts_;      ///< Without all their verdicts, in order.

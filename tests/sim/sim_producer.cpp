@@ -1,6 +1,7 @@
 #include "tests/sim/sim_producer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "proto/batch.h"
 
@@ -32,6 +33,7 @@ void SimProducer::opened() {
 
 void SimProducer::forget() {
     producer_ = 0;
+    lane_ = 0;
     next_ = 0;
     puts_.clear();
     serials_.clear();
@@ -46,13 +48,15 @@ void SimProducer::take(const Frame& frame) {
         session_is_new_ = false;
         for (Put& put : puts_) {
             put.parked = false;
+            for (const Item& item : put.items)
+                world_.marks.hit_if(world_.oracle.placed(item.serial), Sometimes::kResent);
             send_put(put);
         }
         for (const Span& span : cancels_) send_cancel(span);
     } else if (frame.op == v1::OP_CONFIRM) {
         confirmed(frame.as<v1::Confirm>());
     } else if (frame.op == v1::OP_PARKED) {
-        ++world_.marks.parked;
+        world_.marks.hit(Sometimes::kParked);
         const std::uint64_t first = frame.as<v1::Parked>().first_sequence();
         for (Put& put : puts_) put.parked = put.parked || put.first == first;
     } else if (frame.op != v1::OP_LIMIT) {
@@ -74,10 +78,11 @@ void SimProducer::put_new() {
     if (chance(3)) next_ += 1 + world_.random.below(3);  // holes are legal
     Put put;
     put.first = next_;
+    if (lane_ == 0) lane_ = world_.oracle.new_lane();
     std::vector<Serial> serials;
     const std::uint64_t count = chance(30) ? 1 : 1 + world_.random.below(kBatchMax);
     for (std::uint64_t i = 0; i < count; ++i) {
-        serials.push_back(world_.oracle.made(queue_));
+        serials.push_back(world_.oracle.made(queue_, lane_, next_ + i));
         put.items.push_back({.serial = serials.back()});
     }
     serials_.resize(next_);
@@ -96,6 +101,7 @@ void SimProducer::send_put(const Put& put) {
     v1::Put header;
     header.set_handle(handle_);
     header.set_known_below(puts_.empty() ? put.first : puts_.front().first);
+    world_.work.puts += put.items.size();
     send(v1::OP_PUT, header, put.body);
 }
 
@@ -155,8 +161,12 @@ void SimProducer::give(std::uint64_t sequence, Code code, std::uint64_t offset) 
     if (item == nullptr) return;
     item->cancelled = code == Code::kCancelled;  // an async queue that lost it may say so after it said it was stored
     if (std::exchange(item->decided, true)) return;
-    if (code == Code::kCancelled) ++world_.marks.cancelled;
-    if (code != Code::kOk && code != Code::kCancelled) ++world_.marks.refused;
+    world_.marks.hit_if(code == Code::kCancelled, Sometimes::kCancelled);
+    world_.marks.hit_if(code == Code::kFull, Sometimes::kFull);
+    world_.marks.hit_if(code == Code::kSealed, Sometimes::kSealed);
+    world_.marks.hit_if(code == Code::kDiskFull, Sometimes::kDiskFull);
+    if (code == Code::kDiskFull) refused_for_room_ = true;
+    world_.marks.hit_if(code == Code::kOk && std::exchange(refused_for_room_, false), Sometimes::kDiskFullOver);
 }
 
 void SimProducer::retire() {

@@ -49,7 +49,9 @@ private:
     [[nodiscard]] bool waits() const;
 
     bool ready_ = false;
+    bool refused_for_room_ = false;  ///< By a full disk, and nothing was stored since.
     std::uint64_t producer_ = 0;
+    std::uint64_t lane_ = 0;  ///< As the oracle knows this producer; 0: not yet.
     std::uint64_t next_ = 0;
     std::deque<Put> puts_;         // in sequence order
     std::vector<Serial> serials_;  // by sequence

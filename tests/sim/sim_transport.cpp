@@ -39,7 +39,7 @@ void SimTransport::to_broker(PeerId peer, std::string header, const std::vector<
 
 std::optional<Frame> SimTransport::from_broker(PeerId peer) {
     const auto found = peers_.find(peer);
-    if (found == peers_.end()) return std::nullopt;
+    if (found == peers_.end() || found->second.stalled) return std::nullopt;
     std::deque<Frame>& down = found->second.down;
     std::optional<Frame> frame;
     if (!down.empty()) {
@@ -57,6 +57,14 @@ void SimTransport::lose(PeerId peer) {
     peers_.erase(found);
 }
 
+void SimTransport::stall(PeerId peer) {
+    if (const auto found = peers_.find(peer); found != peers_.end()) found->second.stalled = true;
+}
+
+void SimTransport::resume_all() {
+    for (auto& [peer, connection] : peers_) connection.stalled = false;
+}
+
 void SimTransport::broker_gone() {
     peers_.clear();
     gone_.clear();
@@ -65,7 +73,7 @@ void SimTransport::broker_gone() {
 bool SimTransport::receive(Incoming& into) {
     std::vector<Connection*> waiting;
     for (auto& [peer, connection] : peers_) {
-        if (!connection.up.empty()) waiting.push_back(&connection);
+        if (!connection.up.empty() && !connection.stalled) waiting.push_back(&connection);
     }
     if (waiting.empty()) return false;
     Connection& chosen = *waiting[random_.below(waiting.size())];

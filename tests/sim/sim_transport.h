@@ -42,12 +42,20 @@ public:
     PeerId connect(std::string user = {});
     /// The connection is there, or something it brought is still to be read.
     [[nodiscard]] bool open(PeerId peer) const { return peers_.contains(peer); }
+    /// The broker may still send to it.
+    [[nodiscard]] bool connected(PeerId peer) const {
+        const auto found = peers_.find(peer);
+        return found != peers_.end() && !found->second.kicked;
+    }
     void to_broker(PeerId peer, v1::Op op, const google::protobuf::MessageLite& message, const Slice& body = {});
     /// Any frames at all: what a hostile client would send. At most two bodies.
     void to_broker(PeerId peer, std::string header, const std::vector<Slice>& bodies);
     std::optional<Frame> from_broker(PeerId peer);
     /// The connection breaks: everything on its way is lost.
     void lose(PeerId peer);
+    /// What is on its way, both ways, stays there until resume_all().
+    void stall(PeerId peer);
+    void resume_all();
     /// The broker died: every connection breaks, and nobody is there to be told.
     void broker_gone();
     /// Sees every frame in the order the broker sends them.
@@ -71,6 +79,7 @@ private:
         std::deque<broker::Incoming> up;
         std::deque<Frame> down;
         bool kicked = false;
+        bool stalled = false;
         std::string user{};
     };
 

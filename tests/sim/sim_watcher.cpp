@@ -14,13 +14,12 @@ void SimWatcher::take(const Frame& frame) {
         const auto queues = frame.as<v1::Queues>();
         state_ = queues.queues(0);
         world_.oracle.state(queue_, state_);
-        world_.marks.dropped += state_.dropped() > 0 ? 1 : 0;
         fresh_ = fresh_ || asked_again_;
         show_sent_ = false;
     } else if (frame.op == v1::OP_DEAD_HANDLED) {
         redrive_sent_ = false;
         world_.oracle.redrive_over(queue_);
-        world_.marks.redriven += frame.as<v1::DeadHandled>().messages();
+        world_.marks.hit_if(frame.as<v1::DeadHandled>().messages() > 0, Sometimes::kRedriven);
     } else if (frame.op == v1::OP_OK) {
         if (frame.as<v1::Ok>().req() != seal_req_) return;
         v1::Join join;
@@ -34,6 +33,7 @@ void SimWatcher::take(const Frame& frame) {
         if (joined.req() != join_req_) return;
         world_.oracle.joined(queue_);
         joined_ = true;
+        world_.marks.hit(Sometimes::kJoined);
     } else {
         unexpected(frame);
     }

@@ -10,20 +10,32 @@ namespace telpher::sim {
 namespace {
 
 using namespace std::chrono_literals;
-using Files = test::FaultyFileSystem;
 
-constexpr int kSteps = 900;
+/// Each run has a power cut under load, so many steps on or up to twice as many.
+constexpr std::uint64_t kCutEarliest = 400;
+constexpr std::uint64_t kStepsMax = 400'000;
+/// Queues are sealed when so much of the run is over.
+constexpr double kSealFrom = 0.8;
 constexpr int kHealRounds = 6000;
-constexpr std::array kOps{Files::Op::kWrite,   Files::Op::kSync,   Files::Op::kRename,
-                          Files::Op::kSyncDir, Files::Op::kCreate, Files::Op::kAllocate};
 
 }  // namespace
 
-World::World(std::uint64_t seed, Marks& marks)
-    : random_(seed), marks_(marks), specs_(draw_queues(random_)), oracle_(specs_), broker_(random_.next()) {
+World::World(std::uint64_t seed, Marks& marks, const Goals& goals)
+    : random_(seed),
+      marks_(marks),
+      goals_(goals),
+      specs_(draw_queues(random_)),
+      oracle_(specs_),
+      broker_(random_.next()) {
     broker_.transport().on_send([this](PeerId peer, const Frame& frame) { tap(peer, frame); });
     broker_.in_commit = [this] { in_commit(); };
+    broker_.in_sync = [this] { in_sync(); };
+    oracle_.on_ask_attached([this](std::uint32_t sub) {
+        const auto peer = subs_.find(sub);
+        return peer != subs_.end() && broker_.transport().connected(peer->second);
+    });
     make_clients();
+    draw_deeds();
 }
 
 /// One fsync queue that blocks always; the others as they come.
@@ -43,7 +55,7 @@ std::vector<QueueSpec> World::draw_queues(Random& random) {
     return specs;
 }
 
-SimClient::World World::view() { return {broker_, oracle_, random_, marks_, healing_}; }
+SimClient::World World::view() { return {broker_, oracle_, random_, marks_, work_, healing_}; }
 
 void World::make_clients() {
     const auto add = [&]<class Client>(std::vector<Client*>& list, std::size_t queue) {
@@ -59,6 +71,27 @@ void World::make_clients() {
     }
 }
 
+/// Faults come with weights of the seed's own, some not at all: a run in which everything goes wrong all the time gets
+/// nowhere.
+void World::draw_deeds() {
+    deeds_ = {
+        {5600, false, &World::client_step},   {2000, false, &World::cycle},
+        {1400, false, &World::commit},        {580, false, &World::short_time},
+        {60, false, &World::long_time},       {10, false, &World::seal_one},
+        {30, false, &World::free_disk},       {60, false, &World::let_connections_go},
+        {150, true, &World::lose_connection}, {20, true, &World::kill_client},
+        {40, true, &World::stall_connection}, {15, true, &World::break_storage},
+        {20, true, &World::slow_down_sync},   {4, true, &World::hang_sync},
+        {8, true, &World::fill_disk},         {6, true, &World::stop_broker},
+        {12, true, &World::kill_broker},      {12, true, &World::cut_power},
+    };
+    damage_of_8_ = random_.below(4);
+    for (Deed& deed : deeds_) {
+        if (deed.fault) deed.weight = deed.weight * random_.below(5) / 2;
+        weights_ += deed.weight;
+    }
+}
+
 void World::tap(PeerId peer, const Frame& frame) {
     XXH3_state_t* state = XXH3_createState();
     XXH3_64bits_reset_withSeed(state, trace_ + peer.value());
@@ -69,161 +102,115 @@ void World::tap(PeerId peer, const Frame& frame) {
 
     if (frame.op == v1::OP_ATTACHED) {
         for (const SimConsumer* consumer : consumers_) {
-            if (consumer->peer() == peer) oracle_.attached(frame.as<v1::Attached>().sub(), consumer->queue());
+            if (consumer->peer() != peer) continue;
+            const std::uint32_t sub = frame.as<v1::Attached>().sub();
+            subs_[sub] = peer;
+            oracle_.attached(sub, consumer->queue());
         }
     } else if (frame.op == v1::OP_DELIVER) {
-        const auto deliver = frame.as<v1::Deliver>();
-        std::uint64_t at = 0;
-        for (std::uint32_t i = 0; i < deliver.count(); ++i) {
-            const auto bytes = load_le<std::uint32_t>(frame.bodies.at(0).data() + i * sizeof(std::uint32_t));
-            const auto record = batch::decode_record(frame.bodies.at(1).bytes().subspan(at, bytes));
-            at += bytes;
-            if (!record) return oracle_.violation("altered", "a record that does not decode");
-            oracle_.delivered(deliver.sub(), deliver.first_offset() + i, deliver.delivery(), record->payload);
-        }
+        tap_deliver(frame);
     } else if (frame.op == v1::OP_END) {
         oracle_.end_sent(frame.as<v1::End>().sub());
     }
 }
 
+void World::tap_deliver(const Frame& frame) {
+    const auto deliver = frame.as<v1::Deliver>();
+    work_.deliveries += deliver.count();
+    std::uint64_t at = 0;
+    for (std::uint32_t i = 0; i < deliver.count(); ++i) {
+        const auto bytes = load_le<std::uint32_t>(frame.bodies.at(0).data() + i * sizeof(std::uint32_t));
+        const auto record = batch::decode_record(frame.bodies.at(1).bytes().subspan(at, bytes));
+        at += bytes;
+        if (!record) return oracle_.violation("altered", "a record that does not decode");
+        oracle_.delivered(deliver.sub(), deliver.first_offset() + i, deliver.delivery(), record->payload);
+    }
+}
+
 std::string World::run() {
     if (auto started = broker_.start(); !started) return "cannot start: " + started.error().message();
-    const int cut_at = static_cast<int>(kSteps / 4 + random_.below(kSteps / 2));
-    for (int step = 0; step < kSteps && !over(); ++step) {
-        step == cut_at ? crash(Death::kPowerCut) : something();
-        if (!over()) look_for_failure();
+    const std::uint64_t cut_at = kCutEarliest + random_.below(kCutEarliest);
+    for (; !over() && (work_.steps < 2 * kCutEarliest || !enough()); ++work_.steps) {
+        work_.steps == cut_at ? crash(Death::kPowerCut) : something();
+        if (!over()) look();
+        if (work_.steps == kStepsMax) oracle_.violation("stuck", "the run does not get anywhere");
     }
     if (!over()) drain();
     if (!over()) oracle_.finish();
     if (!over()) seal();
     if (!over()) cut_once_more();
-    marks_.redelivered += oracle_.redelivered();
-    marks_.confirmed += oracle_.confirmed();
-    marks_.settled += oracle_.settled();
+    if (oracle_.redelivered() > 0) marks_.hit(Sometimes::kRedelivered);
     return oracle_.verdict();
 }
 
+/// So much of its goals the run has reached.
+bool World::enough(double part) const {
+    const auto reached = [part](std::uint64_t value, std::uint64_t goal) {
+        return static_cast<double>(value) >= part * static_cast<double>(goal);
+    };
+    return reached(work_.simulated_ms, goals_.simulated_ms) && reached(work_.operations(), goals_.operations) &&
+           reached(work_.faults, goals_.faults);
+}
+
 void World::something() {
-    const std::uint64_t die = random_.below(1000);
-    if (die < 560) {
-        client_step();
-    } else if (die < 760) {
-        broker_.cycle();
-    } else if (die < 900) {
-        broker_.commit();
-    } else if (die < 958) {
-        broker_.advance(std::chrono::milliseconds(1 + random_.below(40)));
-    } else if (die < 964) {
-        broker_.advance(std::chrono::milliseconds(200 + random_.below(2500)));
-    } else if (die < 986) {
-        clients_[random_.below(clients_.size())]->lose();
-    } else if (die < 992) {
-        clients_[random_.below(clients_.size())]->die();
-    } else if (die < 993) {
-        SimWatcher& watcher = *watchers_[random_.below(watchers_.size())];
-        if (specs_[watcher.queue()].max_attempts == 0) watcher.seal();
-    } else if (die < 995) {
-        break_storage();
-    } else if (die < 996) {
-        crash(Death::kStop);
-    } else {
-        crash(random_.below(2) == 0 ? Death::kKill : Death::kPowerCut);
-    }
-}
-
-void World::client_step() { clients_[random_.below(clients_.size())]->step(); }
-
-/// Between the commit thread's write, its sync and its publishing others go on.
-void World::in_commit() {
-    for (std::uint64_t left = random_.below(death_due_ ? 40 : 6); left > 0; --left) {
-        random_.below(3) == 0 ? static_cast<void>(broker_.cycle()) : client_step();
-    }
-    if (death_due_ && --points_left_ == 0) die(*std::exchange(death_due_, std::nullopt));
-}
-
-void World::crash(Death death) {
-    if (death != Death::kStop && random_.below(4) > 0) {
-        death_due_ = death;
-        points_left_ = 1 + random_.below(4);
-        for (int i = 0; i < 20 && death_due_; ++i) {
-            for (int steps = 0; steps < 4; ++steps) client_step();
-            broker_.cycle();
-            broker_.commit();
+    std::uint64_t die = random_.below(weights_);
+    for (const Deed& deed : deeds_) {
+        if (die < deed.weight) {
+            work_.faults += deed.fault ? 1 : 0;
+            return (this->*deed.act)();
         }
-        death_due_.reset();
-    }
-    if (broker_.running()) die(death);
-    restart();
-}
-
-/// A device that fails, or a process that dies, in the middle of the commit thread's work.
-void World::break_storage() {
-    const Files::Op op = kOps[random_.below(kOps.size())];
-    const std::uint64_t nth = 1 + random_.below(3);
-    const bool deadly = random_.below(2) == 0;
-    storage_broken_ = true;
-    deadly ? broker_.files().die_at_nth(op, nth) : broker_.files().fail_nth(op, nth, Code::kIo);
-    const auto failed = [&] { return broker_.shard().log().failed().has_value(); };
-    for (int i = 0; i < 20 && !failed(); ++i) {
-        client_step();
-        broker_.cycle();
-        broker_.commit();
-    }
-    broker_.files().clear_faults();
-    if (!failed()) return;
-    ++marks_.storage_errors;
-    for (int i = 0; i < 4 && !deadly; ++i) {  // the shard says so and serves nobody
-        client_step();
-        broker_.cycle();
+        die -= deed.weight;
     }
 }
 
-void World::look_for_failure() {
-    if (!broker_.running()) return restart();
-    const auto error = broker_.shard().log().failed();
-    if (!error && !broker_.shard().failed()) return;
-    if (!storage_broken_) return oracle_.violation("storage", error ? error->message() : "the shard failed");
-    // A failed sync may have lost what was written, as a power cut does, even if only the process is started anew.
-    die(Death::kPowerCut);
-    restart();
+void World::look() {
+    look_for_failure();
+    if (over() || !broker_.running()) return;
+    broker::SampleJob job;
+    job.query.queues = true;
+    while (!broker_.shard().sample(job)) {
+    }
+    for (const broker::QueueSample& sample : job.sample.queues) {
+        const auto spec = std::find_if(specs_.begin(), specs_.end(),
+                                       [&](const QueueSpec& one) { return one.name == sample.state.name(); });
+        if (spec == specs_.end()) return oracle_.violation("invented", "a queue nobody made");
+        oracle_.observed(static_cast<std::size_t>(spec - specs_.begin()), sample.state);
+    }
+    mark_progress(job.sample);
 }
 
-void World::die(Death death) {
-    if (broker_.running()) marks_.rewritten += broker_.shard().rewriter().segments_freed();
-    ++(death == Death::kStop ? marks_.stops : death == Death::kKill ? marks_.kills : marks_.power_cuts);
-    if (death == Death::kStop) {
-        if (auto stopped = broker_.stop(); !stopped && !storage_broken_) {
-            oracle_.violation("storage", stopped.error().message());
-        }
-    } else if (death == Death::kKill) {
-        broker_.kill();
-    } else {
-        broker_.power_cut(random_.next());
+void World::mark_progress(const broker::Sample& sample) {
+    for (const broker::QueueSample& queue : sample.queues) {
+        marks_.hit_if(queue.lease_ended > 0, Sometimes::kLeaseExpired);
+        marks_.hit_if(queue.state.dropped() > 0, Sometimes::kDropped);
     }
-    oracle_.died(death);
-    if (death != Death::kPowerCut) return;
-    // The offsets of what an async queue lost are given again: who still held such a message must not come back.
-    for (SimConsumer* consumer : consumers_) {
-        if (specs_[consumer->queue()].durability == Durability::kAsync) consumer->die();
-    }
+    const broker::Shard& shard = broker_.shard();
+    const std::uint64_t reads = broker_.files().count(test::FaultyFileSystem::Op::kRead);
+    const bool upkeep = shard.rewriter().working() || sample.upkeep.scrubbed_bytes != scrubbed_;
+    marks_.hit_if(reads != reads_ && !upkeep, Sometimes::kReadFromDisk);
+    reads_ = reads;
+    scrubbed_ = sample.upkeep.scrubbed_bytes;
+    const std::size_t segments = broker_.shard().log().space().segments;
+    marks_.hit_if(segments < segments_, Sometimes::kReclaimed);
+    segments_ = segments;
+    marks_.hit_if(scrubbed_ > 0, Sometimes::kScrubbed);
+    marks_.hit_if(sample.upkeep.checkpoint_failures > 0, Sometimes::kCheckpointFailed);
+    marks_.hit_if(shard.rewriter().segments_freed() > 0, Sometimes::kRewritten);
 }
 
-void World::restart() {
-    if (over()) return;
-    storage_broken_ = random_.below(12) == 0;
-    if (storage_broken_) broker_.files().die_at_nth(kOps[random_.below(kOps.size())], 1 + random_.below(4));
-    auto started = broker_.start();
-    broker_.files().clear_faults();
-    if (!started && storage_broken_) {
-        storage_broken_ = false;
-        die(Death::kPowerCut);
-        started = broker_.start();
-    }
-    if (!started) return oracle_.violation("cannot start", started.error().message());
-    const log::Log& log = broker_.shard().log();
-    marks_.torn += log.recovery().torn_bytes > 0 ? 1 : 0;
-    marks_.rolled += log.segment_count() > 1 ? 1 : 0;
-    marks_.checkpoints += log.recovery().checkpoint.value() > 0 ? 1 : 0;
+void World::pass(std::chrono::milliseconds time) {
+    broker_.advance(time);
+    work_.simulated_ms += static_cast<std::uint64_t>(time.count());
+}
+
+void World::short_time() { pass(std::chrono::milliseconds(1 + random_.below(40))); }
+void World::long_time() { pass(std::chrono::milliseconds(200 + random_.below(2500))); }
+
+/// Late: what is sealed is soon over.
+void World::seal_one() {
+    if (!enough(kSealFrom)) return;
+    SimWatcher& watcher = *watchers_[random_.below(watchers_.size())];
+    if (specs_[watcher.queue()].max_attempts == 0) watcher.seal();
 }
 
 template <class Done>
@@ -232,8 +219,8 @@ void World::heal(const char* what, Done done) {
         for (const auto& client : clients_) client->step();
         broker_.cycle();
         broker_.commit();
-        broker_.advance(10ms);
-        look_for_failure();
+        pass(10ms);
+        look();
         if (over() || done()) return;
     }
     std::string text = what;
@@ -251,6 +238,8 @@ void World::heal(const char* what, Done done) {
 
 void World::drain() {
     healing_ = true;
+    free_disk();
+    let_connections_go();
     const auto idle = [](const auto& client) { return client->idle(); };
     const auto fresh = [](const SimWatcher* watcher) { return watcher->fresh(); };
     const auto empty = [](const SimWatcher* watcher) { return watcher->live() + watcher->state().dead() == 0; };

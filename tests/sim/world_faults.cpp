@@ -1,0 +1,232 @@
+// World's other half: what goes wrong.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "broker/log/checkpoint_file.h"
+#include "broker/log/mark.h"
+#include "broker/log/segment.h"
+#include "tests/sim/world.h"
+
+namespace telpher::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using Files = test::FaultyFileSystem;
+
+constexpr std::array kOps{Files::Op::kWrite,   Files::Op::kSync,   Files::Op::kRename,
+                          Files::Op::kSyncDir, Files::Op::kCreate, Files::Op::kAllocate};
+
+const std::string kDir = small_log().dir;
+
+}  // namespace
+
+/// Between the commit thread's write, its sync and its publishing others go on.
+void World::in_commit() {
+    go_on(random_.below(death_due_ ? 40 : 6));
+    if (death_due_ && --points_left_ == 0) die(*std::exchange(death_due_, std::nullopt));
+}
+
+void World::go_on(std::uint64_t events) {
+    for (; events > 0; --events) random_.below(3) == 0 ? cycle() : client_step();
+}
+
+/// A slow disk: everything but the commit thread goes on, for seconds if it hangs. Who loses patience may end it.
+void World::in_sync() {
+    if (sync_points_ == 0) return;
+    const bool hangs = sync_points_ > 50;
+    marks_.hit(hangs ? Sometimes::kHungSync : Sometimes::kSlowSync);
+    for (std::uint64_t left = std::exchange(sync_points_, 0); left > 0; --left) {
+        go_on(3);
+        pass(hangs ? 80ms : 5ms);
+    }
+    if (!hangs || healing_ || random_.below(3) > 0) return;
+    die(random_.below(2) == 0 ? Death::kKill : Death::kPowerCut);
+}
+
+void World::hang_sync() { sync_points_ = 60 + random_.below(100); }
+
+void World::crash(Death death) {
+    if (death != Death::kStop && random_.below(4) > 0) {
+        death_due_ = death;
+        points_left_ = 1 + random_.below(4);
+        for (int i = 0; i < 20 && death_due_ && broker_.running(); ++i) {
+            for (int steps = 0; steps < 4; ++steps) client_step();
+            cycle();
+            commit();
+        }
+        death_due_.reset();
+    }
+    if (broker_.running()) die(death);
+    restart();
+}
+
+/// A device that fails, or a process that dies, in the middle of the commit thread's work.
+void World::break_storage() {
+    const Files::Op op = kOps[random_.below(kOps.size())];
+    const std::uint64_t nth = 1 + random_.below(3);
+    const bool deadly = random_.below(2) == 0;
+    storage_broken_ = true;
+    deadly ? broker_.files().die_at_nth(op, nth) : broker_.files().fail_nth(op, nth, Code::kIo);
+    const auto failed = [&] { return !broker_.running() || broker_.shard().log().failed().has_value(); };
+    for (int i = 0; i < 20 && !failed(); ++i) {
+        client_step();
+        cycle();
+        commit();
+    }
+    broker_.files().clear_faults();
+    if (!failed() || !broker_.running()) return;
+    marks_.hit_if(!deadly && op == Files::Op::kWrite, Sometimes::kWriteFailed);
+    marks_.hit_if(!deadly && op == Files::Op::kSync, Sometimes::kSyncFailed);
+    for (int i = 0; i < 4 && !deadly; ++i) {  // the shard says so and serves nobody
+        client_step();
+        cycle();
+        marks_.hit_if(broker_.shard().failed().has_value(), Sometimes::kShardFailed);
+    }
+}
+
+void World::fill_disk() {
+    disk_full_ = true;
+    broker_.files().set_full(true);
+}
+
+void World::free_disk() {
+    disk_full_ = false;
+    broker_.files().set_full(false);
+}
+
+void World::stall_connection() {
+    const auto peer = any_client().peer();
+    if (!peer) return;
+    marks_.hit(Sometimes::kStalled);
+    broker_.transport().stall(*peer);
+}
+
+void World::look_for_failure() {
+    if (!broker_.running()) return restart();
+    const auto error = broker_.shard().failed() ? broker_.shard().failed() : broker_.shard().log().failed();
+    if (!error) return;
+    const bool found = damaged_ && error->code() == Code::kCorrupt;
+    marks_.hit_if(found, Sometimes::kDamageFoundLater);
+    if (!storage_broken_ && !found) return oracle_.violation("storage", error->message());
+    // A failed sync may have lost what was written, as a power cut does, even if only the process is started anew.
+    die(Death::kPowerCut);
+    restart();
+}
+
+void World::die(Death death) {
+    marks_.hit(death == Death::kStop   ? Sometimes::kCleanStop
+               : death == Death::kKill ? Sometimes::kKill
+                                       : Sometimes::kPowerCut);
+    sync_points_ = 0;
+    if (death == Death::kStop) {
+        // With a full disk it may not come to its end: then somebody loses patience.
+        if (auto stopped = broker_.stop(); !stopped && !storage_broken_ && !damaged_ && !disk_full_) {
+            oracle_.violation("storage", stopped.error().message());
+        }
+    } else if (death == Death::kKill) {
+        broker_.kill();
+    } else {
+        broker_.power_cut(random_.next());
+    }
+    oracle_.died(death);
+    if (death != Death::kPowerCut) return;
+    // The offsets of what an async queue lost are given again: who still held such a message must not come back.
+    for (SimConsumer* consumer : consumers_) {
+        if (specs_[consumer->queue()].durability == Durability::kAsync) consumer->die();
+    }
+}
+
+void World::restart() {
+    if (over()) return;
+    undo_damage();
+    if (!healing_ && random_.below(8) < damage_of_8_) do_damage();
+    storage_broken_ = random_.below(12) == 0;
+    if (storage_broken_) broker_.files().die_at_nth(kOps[random_.below(kOps.size())], 1 + random_.below(4));
+    auto started = start();
+    broker_.files().clear_faults();
+    if (!started && storage_broken_) {
+        marks_.hit(Sometimes::kStartFailed);
+        storage_broken_ = false;
+        die(Death::kPowerCut);
+        started = start();
+    }
+    if (!started) return oracle_.violation("cannot start", started.error().message());
+    mark_start();
+}
+
+/// Damage and a full disk are reasons not to start: it says so, and starts once they are gone.
+Result<void> World::start() {
+    auto started = broker_.start();
+    if (!started && disk_full_ && started.error().code() == Code::kDiskFull) {
+        free_disk();
+        started = broker_.start();
+    }
+    const bool refused =
+        !started && damaged_ && (started.error().code() == Code::kCorrupt || started.error().code() == Code::kFormat);
+    if (!refused) return started;
+    marks_.hit(Sometimes::kDamageRefused);
+    if (oracle_.telling()) oracle_.note("-- refused: " + started.error().message());
+    undo_damage();
+    return broker_.start();
+}
+
+void World::mark_start() {
+    const log::Log& log = broker_.shard().log();
+    const log::Recovery& recovery = log.recovery();
+    marks_.hit_if(damaged_, Sometimes::kDamageServed);
+    marks_.hit_if(recovery.torn_bytes > 0, Sometimes::kTornTail);
+    marks_.hit_if(log.segment_count() > 1, Sometimes::kRolled);
+    marks_.hit_if(recovery.checkpoint.value() > 0, Sometimes::kCheckpointUsed);
+    const bool set_aside = std::any_of(recovery.repairs.begin(), recovery.repairs.end(), [](const log::Repaired& one) {
+        return one.repair.kind == log::Repair::Kind::kSetAside;
+    });
+    marks_.hit_if(set_aside && recovery.checkpoint.value() > 0, Sometimes::kOlderCheckpointUsed);
+    segments_ = 0;
+}
+
+/// Whatever is not the segment at the end: of that one nobody can tell damage from a torn write.
+void World::do_damage() {
+    std::vector<std::string> names;
+    std::string last;
+    const auto all = broker_.files().list(kDir);
+    for (const std::string& name : *all) {
+        if (name.ends_with(log::kSegmentSuffix)) {
+            if (!last.empty()) names.push_back(std::exchange(last, name));
+            last = name;
+        } else if (name == log::kMarkName || name.ends_with(log::kCheckpointSuffix)) {
+            names.push_back(name);
+        }
+    }
+    if (names.empty()) return;
+    ++work_.faults;
+    damaged_ = true;
+    const std::string& name = names[random_.below(names.size())];
+    const std::string path = log::join_path(kDir, name);
+    const std::vector<std::byte> file = broker_.files().contents(path);
+    if (file.empty()) return;
+    // More often where something is written than in the zeros behind it.
+    const std::uint64_t at =
+        random_.below(random_.below(2) == 0 ? file.size() : std::min<std::size_t>(file.size(), 12'000));
+    const std::uint64_t from = at - at % Files::kSectorBytes;
+    const std::uint64_t to = std::min<std::uint64_t>(from + Files::kSectorBytes, file.size());
+    if (name == log::kMarkName || random_.below(2) == 0) {
+        const std::byte flipped = file[at] ^ std::byte(1U << random_.below(8));
+        broker_.files().damage(path, at, {&flipped, 1});
+    } else if (random_.below(2) == 0) {  // a write that never came
+        broker_.files().damage(path, from, std::vector<std::byte>(to - from));
+    } else {  // a write that belongs elsewhere
+        const std::uint64_t other = random_.below(file.size() / Files::kSectorBytes) * Files::kSectorBytes;
+        const auto begin = file.begin() + static_cast<std::ptrdiff_t>(other);
+        const std::size_t count = std::min<std::size_t>(to - from, file.size() - other);
+        broker_.files().damage(path, from, std::vector<std::byte>(begin, begin + static_cast<std::ptrdiff_t>(count)));
+    }
+    if (oracle_.telling()) oracle_.note("-- damaged: " + name + " at " + std::to_string(at));
+}
+
+void World::undo_damage() {
+    broker_.files().undo_damage();
+    damaged_ = false;
+}
+
+}  // namespace telpher::sim
