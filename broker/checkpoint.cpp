@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "broker/snapshot.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::broker {
 namespace {
@@ -50,7 +51,7 @@ public:
         live.add_batch_live(static_cast<std::uint32_t>(batch.messages));
         live.add_batch_bytes(static_cast<std::uint32_t>(stored.bytes));
         live.add_batch_live_bytes(static_cast<std::uint32_t>(batch.bytes));
-        live.add_batch_index(stored.index);
+        live.add_batch_index(TELPHER_MUTANT("checkpoint-without-places") ? 0 : stored.index);
         live.add_batch_place(static_cast<std::int64_t>(stored.ref.value() - place_));
         place_ = stored.ref.value();
         live.add_batch_of_count(static_cast<std::uint32_t>(batch.of_count));
@@ -60,12 +61,13 @@ public:
     }
 
     void run(const queue::Queue::LiveRun& run) override {
+        if (TELPHER_MUTANT("checkpoint-without-delayed") && run.state == State::kDelayed) return;
         log::v1::LiveState& live = room_for(kRunBytes + (run.note ? run.note->reason.size() : 0));
         live.add_run_state(static_cast<std::uint32_t>(run.state));
         live.add_run_first(static_cast<std::int64_t>(run.span.first - run_end_));
         run_end_ = run.span.end();
         live.add_run_span(run.span.count);
-        live.add_run_deliveries(run.tries.deliveries);
+        live.add_run_deliveries(TELPHER_MUTANT("checkpoint-without-deliveries") ? 0 : run.tries.deliveries);
         live.add_run_attempts(run.tries.attempts);
         live.add_run_due_ms(run.state == State::kDelayed ? wall_ms_(run.due) : 0);
         live.add_run_note(run.note ? note(live, run.note) : 0);

@@ -1,6 +1,7 @@
 #include "broker/core.h"
 
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 #include "proto/frame.h"
 
 namespace telpher::broker {
@@ -74,7 +75,7 @@ void Core::ok_when_committed(const Session& session, std::uint64_t req) {
 Lsn Core::safe_upto(queue::Durability durability) const {
     switch (durability) {
         case queue::Durability::kFsync:
-            return log.committed_lsn();
+            return TELPHER_MUTANT("written-is-committed") ? log.written_lsn() : log.committed_lsn();
         case queue::Durability::kAsync:
             return log.written_lsn();
         default:

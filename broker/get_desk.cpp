@@ -5,6 +5,7 @@
 
 #include "broker/stored_batch.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 #include "proto/frame.h"
 
 namespace telpher::broker {
@@ -236,10 +237,11 @@ Result<void> GetDesk::settle(Session& session, const v1::Settle& request) {
     for (const queue::Delayed& delayed : all.delayed) end_lease(*queue, delayed.range);
     count_dead(*queue, all.died, death.cause);
     if (queue->durable()) {
-        core_.journal.settled(queue->id, all.done, log::v1::SettleMeta::REASON_ACKED, all.count);
+        const auto acked = log::v1::SettleMeta::REASON_ACKED;
+        if (!TELPHER_MUTANT("settle-not-logged")) core_.journal.settled(queue->id, all.done, acked, all.count);
         core_.journal.returned(queue->id, all.returned, nacked);
         core_.journal.delayed(queue->id, all.delayed, [this](Instant due) { return core_.wall_ms(due); });
-        core_.journal.died(queue->id, all.died, death, nacked);
+        if (!TELPHER_MUTANT("death-not-logged")) core_.journal.died(queue->id, all.died, death, nacked);
     }
     core_.account(*queue);
     core_.catalog.touch(*queue);
@@ -294,7 +296,8 @@ void GetDesk::deliver(HostedQueue& queue) {
         Subscription& subscription = subscriptions_.at(by_consumer_.at(grant.consumer));
         const bool here = want_body(queue, grant.range.first);
         // Handed out before the log knows that it came back, a crash would have it come back under the same number.
-        const Lsn safe_at = grant.tries.deliveries > 1 ? core_.journal.last() : Lsn();
+        const bool again = grant.tries.deliveries > 1 && !TELPHER_MUTANT("second-grant-not-gated");
+        const Lsn safe_at = again ? core_.journal.last() : Lsn();
         const bool safe = safe_at <= core_.safe_upto(queue.queue.options().durability);
         auto& unsent = subscription.unsent;
         if (here && safe && unsent.empty()) {
@@ -506,7 +509,8 @@ void GetDesk::disconnected(const Session& session) {
     for (const std::uint32_t number : session.subscriptions) {
         const Subscription& subscription = subscriptions_.at(number);
         if (HostedQueue* queue = core_.catalog.find(subscription.queue)) {
-            queue->queue.hold(subscription.consumer, core_.now + core_.settings.resume_grace);
+            const Duration grace = TELPHER_MUTANT("no-resume-grace") ? Duration::zero() : core_.settings.resume_grace;
+            queue->queue.hold(subscription.consumer, core_.now + grace);
             std::erase(queue->subscriptions, number);
             core_.catalog.touch(*queue);
         }

@@ -5,6 +5,7 @@
 
 #include "broker/get_desk.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 #include "proto/frame.h"
 
 namespace telpher::broker {
@@ -44,7 +45,8 @@ Result<void> PutDesk::put(Session& session, const v1::Put& header, const Slice& 
         refuse_put(session, handle->first, view->header(), queue == nullptr ? Code::kNotFound : why);
         return {};
     }
-    producer->window.known_below(Sequence(header.known_below()));
+    const std::uint64_t too_many = TELPHER_MUTANT("window-off-by-one") ? 1 : 0;
+    producer->window.known_below(Sequence(header.known_below() + too_many));
     producer->last_put = core_.wall;
     if (producer->line.size() >= kTicketsMax) return fail(Code::kFlowViolation, "more PUTs on their way than allowed");
     auto parts = producer->window.classify(first, view->count());
@@ -171,7 +173,7 @@ void PutDesk::admit(HostedQueue& queue) {
         const auto admission = queue.queue.admit_next();
         TELPHER_CHECK(admission && admission->ticket == *next);
         Producer& producer = queue.producers.at(ticket.producer);
-        if (!admission->dropped.empty() && queue.durable()) {
+        if (!admission->dropped.empty() && queue.durable() && !TELPHER_MUTANT("drop-not-logged")) {
             core_.journal.settled(queue.id, admission->dropped, log::v1::SettleMeta::REASON_DROPPED);
         }
         if (admission->refused == Code::kOk) {
@@ -291,15 +293,16 @@ void PutDesk::tell_skipped(HostedQueue& queue, Producer& producer) {
 
 /// Verdicts below `end` may be told once what was decided so far is committed.
 void PutDesk::tell_below(HostedQueue& queue, const Producer& producer, Sequence end) {
-    core_.gate.add(queue.queue.options().durability, core_.journal.last(),
-                   [this, id = queue.id, of = producer.id, end] {
-                       HostedQueue* still = core_.catalog.find(id);
-                       if (still == nullptr) return;
-                       const auto found = still->producers.find(of);
-                       if (found == still->producers.end()) return;
-                       found->second.committed_below = std::max(found->second.committed_below, end);
-                       confirm_later(*still, found->second);
-                   });
+    auto durability = queue.queue.options().durability;
+    if (TELPHER_MUTANT("confirm-not-gated")) durability = queue::Durability::kMemory;
+    core_.gate.add(durability, core_.journal.last(), [this, id = queue.id, of = producer.id, end] {
+        HostedQueue* still = core_.catalog.find(id);
+        if (still == nullptr) return;
+        const auto found = still->producers.find(of);
+        if (found == still->producers.end()) return;
+        found->second.committed_below = std::max(found->second.committed_below, end);
+        confirm_later(*still, found->second);
+    });
 }
 
 void PutDesk::pass_cancelled(HostedQueue& queue, Producer& producer, Ticket& ticket) {

@@ -4,6 +4,7 @@
 
 #include "broker/put_desk.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 #include "proto/frame.h"
 
 namespace telpher::broker {
@@ -189,7 +190,7 @@ void PutDesk::cancel_in(HostedQueue& queue, Ticket& ticket, Sequence first, Sequ
         const auto inside = static_cast<std::uint32_t>(to - from);
         const std::uint32_t after = run.count - before - inside;
         if (before > 0) runs.push_back({run.first, before, run.index, run.cancelled});
-        runs.push_back({from, inside, run.index + before, true});
+        runs.push_back({from, inside, run.index + before, !TELPHER_MUTANT("cancelled-is-stored")});
         if (after > 0) runs.push_back({to, after, run.index + before + inside, run.cancelled});
         if (!run.cancelled) {
             cancelled += inside;

@@ -5,6 +5,7 @@
 #include "broker/checkpoint.h"
 #include "broker/queue_options.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::broker {
 namespace {
@@ -76,7 +77,7 @@ Result<void> Replay::take(const log::RecordView& record) {
     if (record.kind == Kind::kBoot) {
         const auto meta = parse<log::v1::BootMeta>(record);
         if (!meta) return fail(meta.error());
-        boot_ = std::max(boot_, meta->boot());
+        boot_ = TELPHER_MUTANT("replay-without-boots") ? 0 : std::max(boot_, meta->boot());
         return {};
     }
     if (record.kind == Kind::kMark) {
@@ -252,6 +253,7 @@ Result<void> Replay::batch(HostedQueue& queue, const log::v1::BatchMeta& meta, c
     producer.known = true;
     producer.last_put = std::max(producer.last_put, put_time);
     producer.stored_below = view->header().first + view->count();
+    if (TELPHER_MUTANT("replay-without-accepted")) return {};
     return restore_stored(producer, view->header().first, view->count(), range.first);
 }
 
@@ -288,7 +290,7 @@ Result<void> Replay::moved(HostedQueue& queue, const log::v1::MoveMeta& meta, co
             standing.note = queue.note(
                 {static_cast<queue::Cause>(meta.dead(i)), WallTime{static_cast<std::int64_t>(meta.dead_ms(i))}, {}});
         }
-        queue.queue.restore_moved(batch, standing);
+        if (!TELPHER_MUTANT("replay-without-moves")) queue.queue.restore_moved(batch, standing);
         index += static_cast<std::uint32_t>(range.count);
         log::Live& live = live_[record.position.segment];
         live.messages += range.count;
@@ -301,6 +303,7 @@ Result<void> Replay::moved(HostedQueue& queue, const log::v1::MoveMeta& meta, co
 
 void Replay::settle(HostedQueue& queue, const log::v1::SettleMeta& meta) {
     const bool dropped = meta.reason() == log::v1::SettleMeta::REASON_DROPPED;
+    if (TELPHER_MUTANT("replay-without-settles") && !dropped) return;
     std::optional<std::uint64_t> messages;
     if (meta.has_messages()) messages = meta.messages();
     for (const queue::Range& range : ranges_of(meta.ranges())) {
@@ -318,6 +321,7 @@ Result<void> Replay::returned(HostedQueue& queue, const log::v1::ReturnMeta& met
     }
     for (int i = 0; i < count; ++i) {
         const queue::Tries tries{meta.deliveries(i), meta.attempts(i)};
+        if (TELPHER_MUTANT("replay-without-returns")) continue;
         queue.queue.restore_returned(ranges[static_cast<std::size_t>(i)], tries, instant_of(meta.due_ms(i)));
     }
     queue.queue.restore_nacked(meta.nacked());
@@ -336,6 +340,7 @@ Result<void> Replay::died(HostedQueue& queue, const log::v1::DeathMeta& meta) {
     for (int i = 0; i < count; ++i) {
         const queue::Range& range = ranges[static_cast<std::size_t>(i)];
         const queue::Tries tries{meta.deliveries(i), meta.attempts(i)};
+        if (TELPHER_MUTANT("replay-without-deaths")) continue;
         meta.moved() ? queue.queue.restore_moved_dead(range, tries, note)
                      : queue.queue.restore_died(range, tries, note);
     }
@@ -364,7 +369,7 @@ Result<void> Replay::change(QueueId id, const log::v1::QueueMeta& meta) {
             return {};
         }
         case Meta::CHANGE_SEALED:
-            queue->queue.restore_sealed(true);
+            queue->queue.restore_sealed(!TELPHER_MUTANT("replay-without-seals"));
             return {};
         case Meta::CHANGE_REOPENED:
             queue->queue.restore_sealed(false);
@@ -425,7 +430,8 @@ void Replay::marks(const log::v1::MarkMeta& meta) {
     for (const log::v1::MarkMeta::Mark& mark : meta.marks()) {
         const QueueId id(mark.queue());
         if (catalog_.find(id) == nullptr) continue;
-        marks_[id] = std::max(marks_[id], Offset(mark.delivered()));
+        if (!TELPHER_MUTANT("replay-without-marks")) marks_[id] = std::max(marks_[id], Offset(mark.delivered()));
+        if (TELPHER_MUTANT("replay-without-second-marks")) continue;
         again_[id] = std::max(again_[id], Offset(mark.again()));
         memory_unfinished_[id] = mark.memory_unfinished();
     }
@@ -441,7 +447,7 @@ void Replay::free(HostedQueue& queue) {
 }
 
 Instant Replay::instant_of(std::uint64_t wall_ms) const {
-    if (wall_ms == 0) return now_;
+    if (wall_ms == 0 || TELPHER_MUTANT("replay-without-delays")) return now_;
     const auto due = static_cast<std::int64_t>(std::min<std::uint64_t>(wall_ms, INT64_MAX));
     return now_ + std::chrono::milliseconds(std::clamp(due - wall_.ms, -kAgeMaxMs, kAgeMaxMs));
 }
@@ -452,12 +458,14 @@ WallTime Replay::past(std::uint64_t wall_ms) const {
 
 void Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
     for (const auto& [segment, live] : live_) {
+        if (TELPHER_MUTANT("replayed-messages-pin-nothing")) continue;
         if (live.messages > 0) log.add_live(segment, live);
     }
     for (const auto& [name, queue] : catalog_.by_name()) {
         if (queue->durable()) {
+            const Instant hold = TELPHER_MUTANT("hold-not-kept") ? now_ : hold_until;
             queue->again_logged = again_[queue->id];
-            queue->queue.restore_finish(marks_[queue->id], queue->again_logged, hold_until, now_);
+            queue->queue.restore_finish(marks_[queue->id], queue->again_logged, hold, now_);
             queue->queue.make_visible(queue->queue.next_offset());
         } else {
             // Message ids of a memory queue are not in the log: each start begins far above all earlier ones.

@@ -5,6 +5,7 @@
 
 #include "broker/stored_batch.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::broker {
 namespace {
@@ -108,6 +109,7 @@ Result<void> Rewriter::move(const log::StoredRecord& record) {
         const auto part = queue->queue.stored_in(ref_of(record.position), range);
         stretches.insert(stretches.end(), part.begin(), part.end());
     }
+    if (TELPHER_MUTANT("rewriter-forgets") && stretches.size() > 1) stretches.pop_back();
     if (!stretches.empty()) write(*queue, *view, std::move(stretches));
     return {};
 }
@@ -132,7 +134,7 @@ void Rewriter::write(HostedQueue& queue, const batch::View& view, std::vector<qu
         log::Live live;
         for (const auto& stretch : part) {
             moved.push_back({ref, stretch.range, stretch.bytes, index, view.header().put_time});
-            index += static_cast<std::uint32_t>(stretch.range.count);
+            index += TELPHER_MUTANT("rewriter-mixes-up") ? 0 : static_cast<std::uint32_t>(stretch.range.count);
             live.messages += stretch.range.count;
             live.bytes += stretch.bytes;
         }

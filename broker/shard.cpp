@@ -7,6 +7,7 @@
 #include "broker/replay.h"
 #include "broker/snapshot.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 #include "proto/frame.h"
 
 namespace telpher::broker {
@@ -57,7 +58,7 @@ Result<void> Shard::replay(log::LogOptions options) {
     if (auto whole = replay.end_checkpoint(); !whole) return whole;
     replay.finish(*log_, started_ + settings_.restart_hold, started_ + settings_.session_lease);
     if (auto enough = check_room(); !enough) return enough;
-    boot_ = replay.boot() + 1;
+    boot_ = replay.boot() + (TELPHER_MUTANT("boot-not-raised") ? 0 : 1);
     recovered_messages_ = replay.messages();
     wire();
     begin_boot();
@@ -264,7 +265,9 @@ void Shard::mark(HostedQueue& queue, log::v1::MarkMeta& meta) {
 void Shard::allow_marked(QueueId id, Offset end) {
     const HostedQueue* queue = catalog_.find(id);
     if (!queue->durable()) return;
-    gate_.add(queue->queue.options().durability, journal_->last(), [this, id, end] {
+    auto durability = queue->queue.options().durability;
+    if (TELPHER_MUTANT("mark-not-gated")) durability = queue::Durability::kMemory;
+    gate_.add(durability, journal_->last(), [this, id, end] {
         HostedQueue* still = catalog_.find(id);
         if (still == nullptr) return;
         still->queue.allow(end);

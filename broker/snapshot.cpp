@@ -4,6 +4,7 @@
 
 #include "broker/log/records.pb.h"
 #include "broker/queue_options.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::broker {
 namespace {
@@ -39,6 +40,7 @@ std::size_t write_producer(const HostedQueue& queue, const Producer& producer, l
     }
     const auto stored = producer.window.stored();
     for (const queue::SequenceVerdict& run : stored) {
+        if (TELPHER_MUTANT("snapshot-without-accepted")) break;
         log::v1::AcceptedRange* range = out.add_accepted();
         range->set_first_sequence(run.first.value());
         range->set_count(run.count);
@@ -55,11 +57,13 @@ public:
         state->set_name(queue.name);
         encode_options(queue.queue.options(), *state->mutable_options());
         state->set_generation(queue.generation);
-        state->set_sealed(queue.queue.sealed());
+        state->set_sealed(queue.queue.sealed() && !TELPHER_MUTANT("snapshot-without-seal"));
         state->set_paused(queue.queue.paused());
-        state->set_next_offset(queue.queue.next_offset().value());
+        const bool forgets = TELPHER_MUTANT("snapshot-forgets-offsets");
+        state->set_next_offset((forgets ? queue.queue.floor() : queue.queue.next_offset()).value());
         state->set_floor(queue.queue.floor().value());
-        state->set_delivered_mark(std::max(queue.mark_logged, queue.queue.delivered_mark()).value());
+        const bool marked = !TELPHER_MUTANT("snapshot-without-mark");
+        state->set_delivered_mark(marked ? std::max(queue.mark_logged, queue.queue.delivered_mark()).value() : 0);
         state->set_again(queue.again_logged.value());
         write_counters(queue.queue.counters(), queue.lost, *state->mutable_counters());
         state->set_lost_generation(queue.lost_generation);

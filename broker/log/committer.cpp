@@ -7,6 +7,7 @@
 
 #include "broker/log/segment_reader.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::log {
 namespace {
@@ -89,11 +90,6 @@ Result<std::size_t> LogCommitter::work() {
     }
     gather();
     if (auto done = write_group(); !done) return fail(done.error());
-#ifdef TELPHER_MUTANT_CONFIRM_BEFORE_SYNC
-    // Wrong on purpose, in tests/sim's mutant only: the simulation must notice a promise made before the sync.
-    shared_.committed_lsn.store(group_.back().lsn.value(), std::memory_order_release);
-    wake();
-#endif
     if (auto done = sync_group(); !done) return fail(done.error());
     const std::size_t records = group_.size();
     publish_group();
@@ -109,7 +105,8 @@ Result<void> LogCommitter::drop_segments() {
     if (drops.empty()) return {};
     Mark mark = mark_.mark();
     mark.first_segment = drops.back().segment + 1;
-    if (auto done = mark_.write_durably(mark); !done) return done;
+    const auto marked = TELPHER_MUTANT("drop-not-marked-durably") ? mark_.write(mark) : mark_.write_durably(mark);
+    if (!marked) return marked;
     for (const Item& item : drops) {
         reader_.forget(item.segment);
         if (auto done = pool_.drop(item.segment, item.capacity); !done) return done;
@@ -164,6 +161,7 @@ void LogCommitter::encode_group() {
     header.epoch = epoch_;
     header.salt = segment_.header.salt;
     header.durable_upto = Lsn(shared_.committed_lsn.load(std::memory_order_relaxed));
+    if (TELPHER_MUTANT("proof-ahead")) header.durable_upto = group_.back().lsn;
     std::byte* out = scratch_.data();
     std::byte* part = out;
     for (const Item& item : group_) {
@@ -193,23 +191,26 @@ void LogCommitter::encode_group() {
 
 Result<void> LogCommitter::write_group() {
     encode_group();
-    if (auto done = segment_.file->write_at(end_, parts_); !done) return done;
+    const auto written = segment_.file->write_at(end_, parts_);
+    if (!written && !TELPHER_MUTANT("failed-write-ignored")) return written;
     end_ += group_bytes_;
     shared_.written_lsn.store(group_.back().lsn.value(), std::memory_order_release);
+    if (TELPHER_MUTANT("committed-before-sync")) shared_.committed_lsn.store(group_.back().lsn.value());
     wake();
     return {};
 }
 
 Result<void> LogCommitter::sync_group() {
     const Instant began = clock_.now();
-    if (auto done = segment_.file->sync(); !done) return done;
+    const auto synced = TELPHER_MUTANT("sync-skipped") ? Result<void>() : segment_.file->sync();
+    if (!synced && !TELPHER_MUTANT("failed-sync-ignored")) return synced;
     shared_.sync_time.observe((clock_.now() - began).count());
     std::int64_t messages = 0;
     for (const Item& item : group_) messages += item.record.messages;
     shared_.sync_messages.observe(messages);
     shared_.commits.fetch_add(1, std::memory_order_relaxed);
     Mark mark = mark_.mark();
-    mark.committed = group_.back().lsn;
+    mark.committed = group_.back().lsn + (TELPHER_MUTANT("mark-ahead") ? 1 : 0);
     mark.segment = segment_.header.number;
     mark.end = end_;
     // A clean stop leaves proof of everything it wrote.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "broker/log/scanner.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::log {
 namespace {
@@ -141,6 +142,7 @@ private:
     }
 
     [[nodiscard]] Place place_of(Lsn missed, Lsn proven, bool last) const {
+        if (TELPHER_MUTANT("damage-taken-for-a-torn-tail")) return Place::kLastUnproven;
         if (!last) return Place::kEarlier;
         return missed <= std::max(proven, marked()) ? Place::kLastProven : Place::kLastUnproven;
     }

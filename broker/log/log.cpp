@@ -10,6 +10,7 @@
 #include "broker/log/recovery.h"
 #include "broker/log/segment_reader.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::log {
 namespace {
@@ -141,7 +142,8 @@ public:
 
     std::size_t reclaim() override {
         std::size_t dropped = 0;
-        while (segments_.size() > 1 && segments_.front().live.messages == 0 &&
+        const std::uint64_t none = TELPHER_MUTANT("one-message-is-none") ? 1 : 0;
+        while (segments_.size() > 1 && segments_.front().live.messages <= none &&
                segments_[1].snapshot_end <= committed_lsn()) {
             Item item;
             item.type = Item::Type::kDropSegment;

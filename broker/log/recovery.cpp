@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "broker/log/repair.h"
+#include "proto/base/mutant.h"
 #include "proto/base/random.h"
 
 namespace telpher::log {
@@ -62,7 +63,7 @@ Result<CommitStart> open_end(FileSystem& files, const LogOptions& options, const
     auto file = files.open(join_path(options.dir, file_name(last.header.number, kSegmentSuffix)), true);
     if (!file) return fail(file.error());
     start.segment = OpenSegment{std::move(*file), last.header};
-    start.end = last.end;
+    start.end = TELPHER_MUTANT("append-behind-the-torn-tail") ? std::max(last.end, inspection.cut_end) : last.end;
     start.next_segment = last.header.number + 1;
     return start;
 }
@@ -105,7 +106,8 @@ Recovery summarise(const Inspection& inspection, const FoundCheckpoint* used, st
 
 Result<Recovered> recover(FileSystem& files, const LogOptions& options, const RecordSink& sink) {
     if (auto done = files.make_dir(options.dir); !done) return fail(done.error());
-    if (auto done = sync_found(files, options.dir); !done) return fail(done.error());
+    const bool sync = !TELPHER_MUTANT("found-not-synced");
+    if (auto done = sync ? sync_found(files, options.dir) : Result<void>(); !done) return fail(done.error());
     const auto found = survey(files, options.dir);
     if (!found) return fail(found.error());
     if (auto fits = refuse_stranger(options, *found); !fits) return fail(fits.error());

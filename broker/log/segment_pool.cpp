@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 #include "proto/limits.h"
 
 namespace telpher::log {
@@ -35,9 +36,11 @@ Result<std::optional<OpenSegment>> SegmentPool::start(SegmentId number, Lsn firs
     encode_segment_header(segment.header, block.data());
     const Bytes part(block);
     if (auto done = segment.file->write_at(0, {&part, 1}); !done) return fail(done.error());
-    if (auto done = segment.file->sync(); !done) return fail(done.error());
+    const bool sync = !TELPHER_MUTANT("segment-named-before-its-sync");
+    if (auto done = sync ? segment.file->sync() : Result<void>(); !done) return fail(done.error());
     const std::string name = join_path(options_.dir, file_name(number, kSegmentSuffix));
     if (auto done = files_.rename(path, name); !done) return fail(done.error());
+    if (TELPHER_MUTANT("segment-name-not-synced")) return {std::move(segment)};
     if (auto done = files_.sync_dir(options_.dir); !done) return fail(done.error());
     return {std::move(segment)};
 }

@@ -3,6 +3,7 @@
 
 #include "broker/queue/state.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::queue {
 
@@ -30,7 +31,8 @@ void Queue::hold(ConsumerId consumer, Instant until) {
     State& state = *state_;
     for (const Segment& lease : state.ledger.leases(consumer)) {
         const Tries& tries = lease.standing.tries;
-        state.ledger.move(lease, Standing::held({tries.deliveries - 1, tries.attempts}, until));
+        const Instant end = TELPHER_MUTANT("lease-not-cleared") ? Instant::never() : until;
+        state.ledger.move(lease, Standing::held({tries.deliveries - 1, tries.attempts}, end));
     }
     state.consumers.detach(consumer);
 }

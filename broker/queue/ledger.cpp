@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::queue {
 
@@ -298,7 +299,8 @@ std::optional<std::pair<Range, Tries>> Ledger::end_hold(Instant now) {
     const auto run = held_.at_or_after(*due);
     TELPHER_CHECK(run && run->range.first == *due);
     held_.take_run(*due);
-    const Tries tries{run->value.tries.deliveries + 1, run->value.tries.attempts};
+    const std::uint32_t one = TELPHER_MUTANT("taken-back-uncounted") ? 0 : 1;
+    const Tries tries{run->value.tries.deliveries + one, run->value.tries.attempts};
     weigh(Where::kHeld, Where::kReady, batches_.bytes(run->range, present_));
     put_run(run->range, run->messages, Standing::ready(tries));
     return std::pair(run->range, tries);

@@ -3,6 +3,7 @@
 
 #include "broker/queue/state.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::queue {
 
@@ -21,6 +22,7 @@ Offered Queue::offer(const Put& put) {
 
 /// Messages that stay whoever comes: with drop-oldest all but those in somebody's hands can go.
 std::uint64_t Queue::State::staying() const {
+    if (TELPHER_MUTANT("bound-without-held")) return ledger.live() - ledger.held();
     return options.on_full == OnFull::kDropOldest ? ledger.leased() + ledger.held() : ledger.live();
 }
 

@@ -4,6 +4,7 @@
 
 #include "broker/queue/state.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 #include "proto/limits.h"
 
 namespace telpher::queue {
@@ -76,7 +77,10 @@ Queue::Ended Queue::run_timers(Instant now, std::uint64_t runs_max, const DeathN
 // --- end ---
 
 bool Queue::drained() const { return sealed() && idle(); }
-bool Queue::idle() const { return state_->ledger.live() == 0 && state_->line.empty(); }
+bool Queue::idle() const {
+    const std::uint64_t leased = TELPHER_MUTANT("end-while-leased") ? state_->ledger.leased() : 0;
+    return state_->ledger.live() == leased && state_->line.empty();
+}
 void Queue::pause(bool paused) { state_->paused = paused; }
 bool Queue::paused() const { return state_->paused; }
 

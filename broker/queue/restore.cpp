@@ -3,6 +3,7 @@
 
 #include "broker/queue/state.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::queue {
 
@@ -11,7 +12,7 @@ namespace {
 /// As the log has it: without a lease.
 Queue::LiveRun logged(Range span, const Standing& standing) {
     Queue::LiveRun live{Queue::Peeked::kReady, span, standing.tries, {}, standing.note};
-    if (standing.where == Where::kLeased) --live.tries.deliveries;
+    if (standing.where == Where::kLeased && !TELPHER_MUTANT("lease-saved-as-ready")) --live.tries.deliveries;
     if (standing.where == Where::kDelayed) {
         live.state = Queue::Peeked::kDelayed;
         live.due = standing.at;

@@ -4,6 +4,7 @@
 #include "broker/queue/retry.h"
 #include "broker/queue/state.h"
 #include "proto/base/check.h"
+#include "proto/base/mutant.h"
 
 namespace telpher::queue {
 
@@ -71,7 +72,8 @@ void Queue::State::settle(const Segment& segment, ConsumerId consumer, std::uint
     const bool in_hands = owns(standing, consumer, delivery) || held_for(standing, delivery);
     if (ruling.verdict == Verdict::kAck) {
         if (standing.where == Where::kGone) return append(result.repeated, segment.range);
-        if (!in_hands && !last_was(standing, delivery)) return append(result.lost, segment.range);
+        if (!in_hands && !last_was(standing, delivery) && !TELPHER_MUTANT("anybody-may-ack"))
+            return append(result.lost, segment.range);
         ledger.move(segment, Standing::gone());
         counters.acked += segment.range.count;
         result.count += segment.range.count;
@@ -80,7 +82,8 @@ void Queue::State::settle(const Segment& segment, ConsumerId consumer, std::uint
     const bool late = last_was(standing, delivery);
     // Given back by that delivery already: nothing changes, so a nack sent again is no second attempt. Only that it is
     // dead is news, unless it is known.
-    if (late && (ruling.verdict != Verdict::kDead || standing.where == Where::kDead))
+    if (late && !TELPHER_MUTANT("nack-counts-twice") &&
+        (ruling.verdict != Verdict::kDead || standing.where == Where::kDead))
         return append(result.repeated, segment.range);
     if (!in_hands && !late) return append(result.lost, segment.range);
     result.count += segment.range.count;
@@ -95,7 +98,8 @@ void Queue::State::fail(const Segment& segment, Tries tries, const Ruling& rulin
     if (ruling.verdict == Verdict::kDead || worn_out(tries)) return bury(segment, tries, ruling.note, result.died);
     const Duration delay =
         ruling.delay == kBackoff ? backoff(options, segment.range.first, tries.attempts) : ruling.delay;
-    if (delay <= Duration::zero()) return give_back(segment, tries, result.returned);
+    if (delay <= Duration::zero() || TELPHER_MUTANT("delay-forgotten"))
+        return give_back(segment, tries, result.returned);
     ledger.move(segment, Standing::delayed(tries, now + delay));
     append(result.delayed, Delayed{segment.range, tries, now + delay});
 }

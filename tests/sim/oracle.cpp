@@ -70,17 +70,36 @@ void Oracle::place(Serial serial, std::uint64_t offset, const char* by) {
 }
 
 /// What somebody holds is nobody else's, and a settle names one delivery only.
-void Oracle::check_lease(Serial serial, std::uint32_t sub, std::uint32_t delivery) {
+void Oracle::check_lease(Serial serial, const Delivery& delivery) {
     Message& message = messages_[serial];
-    if (delivery <= message.delivery) {
-        violation("delivery", name(serial) + " is delivered for time " + std::to_string(delivery) + " again");
+    if (delivery.delivery <= message.delivery) {
+        violation("delivery", name(serial) + " is delivered for time " + std::to_string(delivery.delivery) + " again");
     }
     const bool may_expire = queues_[message.queue].spec.lease_ms > 0;
-    if (message.holder && *message.holder != sub && !may_expire && is_attached_ && is_attached_(*message.holder)) {
+    if (message.holder && *message.holder != delivery.sub && !may_expire && is_attached_(*message.holder)) {
         violation("lease", name(serial) + " is still held by " + std::to_string(*message.holder));
     }
-    message.delivery = delivery;
-    message.holder = sub;
+    message.delivery = delivery.delivery;
+    message.holder = delivery.sub;
+}
+
+/// Only failures count as attempts, each once; a delay is kept.
+void Oracle::check_retry(Serial serial, const Delivery& delivery) {
+    const Message& message = messages_[serial];
+    if (delivery.delivery == message.due_delivery && delivery.at < message.due) {
+        violation("delay", name(serial) + " comes before its delay is over");
+    }
+    if (queues_[message.queue].spec.lease_ms == 0 && delivery.attempt > message.nacks + 1) {
+        violation("attempt", name(serial) + " is at attempt " + std::to_string(delivery.attempt) + " after " +
+                                 std::to_string(message.nacks) + " nacks");
+    }
+}
+
+void Oracle::claim_lost(Serial serial, std::uint32_t delivery) {
+    const Message& message = messages_[serial];
+    const QueueSpec& spec = queues_[message.queue].spec;
+    if (message.delivery != delivery || spec.lease_ms > 0 || spec.durability != Durability::kFsync) return;
+    violation("lease", name(serial) + " is taken from who came back in time");
 }
 
 /// Messages of one producer lie in the queue as they were put.
@@ -140,8 +159,8 @@ void Oracle::counted(Serial serial) {
 
 void Oracle::attached(std::uint32_t sub, std::size_t queue) { attachments_[sub] = {queue, std::nullopt}; }
 
-void Oracle::delivered(std::uint32_t sub, std::uint64_t offset, std::uint32_t delivery, Bytes payload) {
-    const auto attachment = attachments_.find(sub);
+void Oracle::delivered(const Delivery& delivery, Bytes payload) {
+    const auto attachment = attachments_.find(delivery.sub);
     if (attachment == attachments_.end()) return violation("invented", "a delivery to nobody");
     if (payload.size() < sizeof(Serial)) return violation("invented", "a payload nobody made");
     const auto serial = load_le<Serial>(payload.data());
@@ -149,19 +168,22 @@ void Oracle::delivered(std::uint32_t sub, std::uint64_t offset, std::uint32_t de
     if (as_text(payload) != payload_of(serial)) return violation("altered", name(serial));
     Message& message = messages_[serial];
     if (message.queue != attachment->second.queue) return violation("invented", name(serial) + " in another queue");
-    place(serial, offset, "delivered");
+    place(serial, delivery.offset, "delivered");
     if (out_ != nullptr)
-        note("delivered " + name(serial) + " for time " + std::to_string(delivery) + " to " + std::to_string(sub));
+        note("delivered " + name(serial) + " for time " + std::to_string(delivery.delivery) + " to " +
+             std::to_string(delivery.sub));
     if (message.refused) violation("refused delivered", name(serial));
     if (message.settled) violation("delivered after settle", name(serial));
     if (message.dead == queues_[message.queue].redrives) violation("dead letter delivered", name(serial));
     if (queues_[message.queue].ended) violation("delivered after the end", name(serial));
     std::optional<std::uint64_t>& newest = attachment->second.newest;
-    if (!message.delivered && delivery == 1) {
-        if (newest && offset < *newest) violation("order", name(serial) + " came after " + std::to_string(*newest));
-        newest = offset;
+    if (!message.delivered && delivery.delivery == 1) {
+        if (newest && delivery.offset < *newest)
+            violation("order", name(serial) + " came after " + std::to_string(*newest));
+        newest = delivery.offset;
     }
-    check_lease(serial, sub, delivery);
+    check_lease(serial, delivery);
+    check_retry(serial, delivery);
     redelivered_ += message.delivered ? 1 : 0;
     message.delivered = true;
     there_for_sure(message);
@@ -178,11 +200,12 @@ void Oracle::check_over(std::size_t queue, const char* what) {
     }
 }
 
-void Oracle::end_sent(std::uint32_t sub) {
+void Oracle::end_sent(std::uint32_t sub, std::uint32_t generation) {
     const auto attachment = attachments_.find(sub);
     if (attachment == attachments_.end()) return violation("invented", "an end to nobody");
     check_over(attachment->second.queue, "END");
-    queues_[attachment->second.queue].ended = true;
+    Queue& queue = queues_[attachment->second.queue];
+    if (generation > queue.reopened) queue.ended = true;
 }
 
 void Oracle::joined(std::size_t queue) { check_over(queue, "JOINED"); }
@@ -194,11 +217,23 @@ std::uint64_t Oracle::acked(Serial serial) {
     return queues_[messages_[serial].queue].life;
 }
 
-void Oracle::ack_confirmed(Serial serial, std::uint64_t life) {
+void Oracle::nack_confirmed(Serial serial, std::uint32_t delivery, std::uint64_t life, Instant due) {
+    Message& message = messages_[serial];
+    if (life != queues_[message.queue].life) return;
+    message.due = due;
+    message.due_delivery = delivery + 1;
+}
+
+void Oracle::ack_confirmed(Serial serial, std::uint64_t life, std::uint32_t taken) {
     Message& message = messages_[serial];
     if (out_ != nullptr) note("settled " + name(serial));
     if (life != queues_[message.queue].life) return;
     --message.acks_open;
+    // It was in other hands already, and they have not opened since.
+    const bool may_expire = queues_[message.queue].spec.lease_ms > 0;
+    if (taken > 0 && message.delivery == taken && message.holder && !may_expire && is_attached_(*message.holder)) {
+        violation("lease", name(serial) + " is acked by who holds it no more");
+    }
     if (!message.settled) ++settled_;
     message.settled = true;
 }
@@ -257,6 +292,7 @@ void Oracle::forget(std::size_t queue) {
                    .lane = message.lane,
                    .position = message.position,
                    .refused = message.refused,
+                   .nacks = message.nacks,
                    .acks_open = may_be_settled ? 1U : 0U};
     }
 }

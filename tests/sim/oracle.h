@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "proto/base/bytes.h"
+#include "proto/base/clock.h"
 #include "proto/telpher.pb.h"
 #include "telpher/error.h"
 
@@ -63,15 +64,33 @@ public:
     void attached(std::uint32_t sub, std::size_t queue);
     /// Tells whether an attachment stands, as the broker must see it.
     void on_ask_attached(std::function<bool(std::uint32_t sub)> ask) { is_attached_ = std::move(ask); }
-    void delivered(std::uint32_t sub, std::uint64_t offset, std::uint32_t delivery, Bytes payload);
-    void end_sent(std::uint32_t sub);
+    struct Delivery {
+        std::uint32_t sub = 0;
+        std::uint64_t offset = 0;
+        std::uint32_t delivery = 0;
+        std::uint32_t attempt = 0;
+        Instant at;
+    };
+    void delivered(const Delivery& delivery, Bytes payload);
+    void end_sent(std::uint32_t sub, std::uint32_t generation);
 
     // --- consumers ---
     /// An ack is given; returns in which life of the queue.
     std::uint64_t acked(Serial serial);
     /// Its holder says something of it, whatever: somebody else may be given it.
     void let_go(Serial serial) { messages_[serial].holder.reset(); }
-    void ack_confirmed(Serial serial, std::uint64_t life);
+    /// `taken`: what taken_over() said when it was sent.
+    void ack_confirmed(Serial serial, std::uint64_t life, std::uint32_t taken);
+    /// The delivery to somebody else that followed this one, if there was one; else 0.
+    [[nodiscard]] std::uint32_t taken_over(Serial serial, std::uint32_t delivery) const {
+        return messages_[serial].delivery > delivery ? messages_[serial].delivery : 0;
+    }
+    /// A nack is given: an attempt failed.
+    void nacked(Serial serial) { ++messages_[serial].nacks; }
+    /// It is committed, so the message does not come again before `due`.
+    void nack_confirmed(Serial serial, std::uint32_t delivery, std::uint64_t life, Instant due);
+    /// Who came back in time is told that the message is not his any more.
+    void claim_lost(Serial serial, std::uint32_t delivery);
     void ack_lost(Serial serial, std::uint64_t life);
     /// A message is said to be dead; returns how often its queue was redriven by then. A redrive on its way may come
     /// before or after it: then nothing can be said of that death.
@@ -84,6 +103,11 @@ public:
 
     // --- the queue as a whole ---
     void seal_asked(std::size_t queue) { queues_[queue].seal_asked = true; }
+    /// The generation that ended may be followed by another: from now on there may be messages again.
+    void reopen_asked(std::size_t queue, std::uint32_t generation) {
+        queues_[queue].ended = false;
+        queues_[queue].reopened = generation;
+    }
     void redrive_asked(std::size_t queue) {
         ++queues_[queue].redrives;
         queues_[queue].redrive_open = true;
@@ -120,7 +144,10 @@ private:
         bool stored = false;         ///< Its producer was told so.
         std::optional<Code> refused = {};
         bool delivered = false;
-        std::uint32_t delivery = 0;                ///< The last.
+        std::uint32_t delivery = 0;  ///< The last.
+        std::uint32_t nacks = 0;
+        Instant due{};  ///< Its delivery number `due_delivery` does not come before.
+        std::uint32_t due_delivery = 0;
         std::optional<std::uint32_t> holder = {};  ///< The attachment that was given it last and said nothing yet.
         bool certain = false;                      ///< It is in its queue: stored, and nobody let go of it.
         bool settled = false;                      ///< A consumer was told that its ack is committed.
@@ -135,6 +162,7 @@ private:
         std::map<std::uint64_t, std::map<std::uint64_t, std::uint64_t>> lanes = {};  ///< Offsets by lane and position.
         bool seal_asked = false;
         bool ended = false;
+        std::uint32_t reopened = 0;  ///< The last generation that somebody asked to go on from.
         std::uint64_t redrives = 0;
         bool redrive_open = false;  ///< One was asked for and has no answer.
         std::uint64_t dropped = 0;
@@ -146,7 +174,8 @@ private:
     };
 
     void place(Serial serial, std::uint64_t offset, const char* by);
-    void check_lease(Serial serial, std::uint32_t sub, std::uint32_t delivery);
+    void check_lease(Serial serial, const Delivery& delivery);
+    void check_retry(Serial serial, const Delivery& delivery);
     void check_lane(Serial serial, std::uint64_t offset);
     void there_for_sure(Message& message);
     void uncertain(Message& message);

@@ -30,10 +30,10 @@ constexpr std::uint64_t kRepeatEvery = 10;
 volatile std::uint64_t g_seed = 0;
 
 /// A broken invariant aborts: say in which run.
-void tell_seed(int) {
+void tell_seed(int signal) {
     std::cerr << "TELPHER_SEED=" << g_seed << std::endl;
-    std::signal(SIGABRT, SIG_DFL);
-    std::abort();
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
 }
 
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
@@ -62,7 +62,7 @@ TEST_P(PowerCuts, BreakNoPromise) {
     if (repeated && GetParam() > 0) GTEST_SKIP() << "one run, repeated in the first part";
     const std::uint64_t base = test::test_seed();
     const std::uint64_t runs = repeated ? 1 : (test::count_from_env("TELPHER_SIM_RUNS", kRuns) + kParts - 1) / kParts;
-    std::signal(SIGABRT, tell_seed);
+    for (const int signal : {SIGABRT, SIGSEGV}) std::signal(signal, tell_seed);
     Marks marks;
     Work work;
     const double began = cpu_seconds();
@@ -80,7 +80,7 @@ TEST_P(PowerCuts, BreakNoPromise) {
         ASSERT_EQ(again.trace(), world.trace()) << "a seed decides everything; TELPHER_SEED=" << g_seed;
     }
     report(runs, work, cpu_seconds() - began);
-    std::signal(SIGABRT, SIG_DFL);
+    for (const int signal : {SIGABRT, SIGSEGV}) std::signal(signal, SIG_DFL);
     report(marks);
     if (runs < kRunsForMarks) return;
     for (const std::string_view missed : marks.missed()) ADD_FAILURE() << "never happened: " << missed;

@@ -74,6 +74,7 @@ void SimClient::unexpected(const Frame& frame) {
 }
 
 void SimClient::lose() {
+    if (peer_ && world_.broker.transport().connected(*peer_)) losing();
     if (peer_) world_.broker.transport().lose(*peer_);
     peer_.reset();
     up_ = false;

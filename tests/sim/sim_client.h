@@ -44,6 +44,8 @@ protected:
     virtual void take(const Frame& frame) = 0;
     virtual void act() = 0;
     virtual void forget() = 0;
+    /// The connection, which the broker still has, is about to break.
+    virtual void losing() {}
 
     template <class Message>
     void send(v1::Op op, Message message, const Slice& body = {}) {

@@ -1,6 +1,7 @@
 #include "tests/sim/sim_consumer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "proto/batch.h"
 
@@ -29,7 +30,22 @@ void SimConsumer::opened() {
 void SimConsumer::forget() {
     held_.clear();
     open_.clear();
-    ended_ = false;
+    ended_ = 0;
+    may_claim_ = false;
+    claim_by_ = Instant();
+}
+
+void SimConsumer::losing() {
+    if (attached_to_ == peer()) claim_by_ = world_.broker.clock().now() + limits::kResumeGrace;
+}
+
+void SimConsumer::broker_died() {
+    may_claim_ = peer() && attached_to_ == peer() && world_.broker.transport().connected(*peer());
+    claim_by_ = Instant();
+}
+
+void SimConsumer::broker_started() {
+    if (std::exchange(may_claim_, false)) claim_by_ = world_.broker.clock().now() + limits::kRestartHold;
 }
 
 void SimConsumer::take(const Frame& frame) {
@@ -40,8 +56,8 @@ void SimConsumer::take(const Frame& frame) {
     } else if (frame.op == v1::OP_SETTLED) {
         settled(frame.as<v1::Settled>());
     } else if (frame.op == v1::OP_END) {
-        world_.marks.hit_if(!ended_, Sometimes::kEnd);
-        ended_ = true;
+        world_.marks.hit(Sometimes::kEnd);
+        ended_ = frame.as<v1::End>().generation();
     } else if (frame.op == v1::OP_RECALL) {
         world_.marks.hit(Sometimes::kRecalled);
     } else {
@@ -51,19 +67,26 @@ void SimConsumer::take(const Frame& frame) {
 
 void SimConsumer::attached(const v1::Attached& attached) {
     sub_ = attached.sub();
+    attached_to_ = peer();
     const auto lost = frame::read_ranges(attached.lost(), SIZE_MAX);
     if (!lost) return world_.oracle.violation("unexpected", "a malformed ATTACHED");
     const std::size_t before = held_.size();
+    const bool in_time = world_.broker.clock().now() < std::exchange(claim_by_, Instant());
     for (const frame::Run& run : *lost) {
         for (std::uint64_t offset = run.first; offset < run.first + run.count; ++offset) {
             const auto held = held_.find(offset);
-            if (held != held_.end() && !held->second.settling) held_.erase(held);
+            if (held == held_.end() || held->second.settling) continue;
+            if (in_time) world_.oracle.claim_lost(held->second.serial, held->second.delivery);
+            held_.erase(held);
         }
     }
     world_.marks.hit_if(before > 0 && lost->empty(), Sometimes::kClaimed);
     if (world_.oracle.telling()) tell_held("attached as " + std::to_string(sub_));
     settle_number_ = 0;
-    for (OpenSettle& settle : open_) send_settle(settle);
+    for (OpenSettle& settle : open_) {
+        settle.fresh = false;
+        send_settle(settle);
+    }
 }
 
 void SimConsumer::tell_held(const std::string& what) const {
@@ -104,11 +127,15 @@ void SimConsumer::settled(const v1::Settled& settled) {
             if (settle.verdict == v1::Settle::VERDICT_ACK) {
                 world_.marks.hit_if(lease.late && !lost, Sometimes::kLateAck);
                 lost ? world_.oracle.ack_lost(lease.serial, lease.life)
-                     : world_.oracle.ack_confirmed(lease.serial, lease.life);
+                     : world_.oracle.ack_confirmed(lease.serial, lease.life, lease.taken);
             }
             if (settle.verdict == v1::Settle::VERDICT_DEAD && !lost) {
                 world_.marks.hit(Sometimes::kDead);
                 world_.oracle.death_confirmed(lease.serial, lease.life, lease.redrives);
+            }
+            if (settle.verdict == v1::Settle::VERDICT_NACK && !lost && settle.fresh) {
+                const Instant due = settle.sent + std::chrono::milliseconds(settle.delay_ms);
+                world_.oracle.nack_confirmed(lease.serial, lease.delivery, lease.life, due);
             }
             const auto held = held_.find(lease.offset);
             if (held != held_.end() && held->second.settling && held->second.delivery == lease.delivery) {
@@ -153,9 +180,13 @@ void SimConsumer::settle_some() {
         const std::uint64_t life = acks ? world_.oracle.acked(held.serial) : world_.oracle.life_of(held.serial);
         settle.leases.push_back({offset, held.delivery, held.serial, life, world_.oracle.killed(held.serial)});
         const auto age = world_.broker.clock().now() - held.since;
+        settle.leases.back().taken = world_.oracle.taken_over(held.serial, held.delivery);
+        if (settle.verdict == v1::Settle::VERDICT_NACK) world_.oracle.nacked(held.serial);
         settle.leases.back().late = spec_.lease_ms > 0 && age > 2 * std::chrono::milliseconds(spec_.lease_ms);
     }
     if (settle.leases.empty()) return;
+    settle.sent = world_.broker.clock().now();
+    settle.fresh = spec_.lease_ms == 0 && spec_.max_attempts == 0 && !settle.backoff;
     open_.push_back(std::move(settle));
     send_settle(open_.back());
 }

@@ -14,7 +14,11 @@ class SimConsumer final : public SimClient {
 public:
     using SimClient::SimClient;
     [[nodiscard]] bool idle() const override { return held_.empty() && open_.empty(); }
-    [[nodiscard]] bool ended() const { return ended_; }
+    /// The last generation whose end it was told.
+    [[nodiscard]] std::uint32_t ended() const { return ended_; }
+    /// The broker starts again: who was attached until it died may claim what he holds.
+    void broker_died();
+    void broker_started();
 
 private:
     struct Held {
@@ -29,6 +33,7 @@ private:
         Serial serial = 0;
         std::uint64_t life = 0;      ///< Of the queue, as the oracle counts, when the ack was given.
         std::uint64_t redrives = 0;  ///< The same, when it was said to be dead.
+        std::uint32_t taken = 0;     ///< A later delivery to somebody else, when the ack was sent.
         bool late = false;           ///< It had run out of time.
     };
     struct OpenSettle {
@@ -36,6 +41,8 @@ private:
         v1::Settle::Verdict verdict = v1::Settle::VERDICT_ACK;
         std::uint64_t delay_ms = 0;
         bool backoff = false;
+        Instant sent{};
+        bool fresh = false;         ///< Nothing of it can have gone back before, or be redriven: its delay counts.
         std::vector<Lease> leases;  // by offset
     };
 
@@ -43,6 +50,7 @@ private:
     void take(const Frame& frame) override;
     void act() override;
     void forget() override;
+    void losing() override;
 
     void attached(const v1::Attached& attached);
     void delivered(const Frame& frame);
@@ -58,7 +66,10 @@ private:
     std::uint64_t settle_number_ = 0;
     std::map<std::uint64_t, Held> held_;  // by offset
     std::deque<OpenSettle> open_;
-    bool ended_ = false;
+    std::uint32_t ended_ = 0;
+    std::optional<PeerId> attached_to_;
+    bool may_claim_ = false;  ///< It was attached when the broker died.
+    Instant claim_by_{};      ///< Attaching until then it keeps what it holds.
 };
 
 }  // namespace telpher::sim

@@ -66,7 +66,8 @@ void SimProducer::take(const Frame& frame) {
 
 void SimProducer::act() {
     if (!ready_ || world_.healing) return;
-    if (puts_.size() < kPutsMax && !waits() && chance(60)) put_new();
+    const bool patient = world_.broker.clock().now() < patience_;
+    if (puts_.size() < kPutsMax && !waits() && !patient && chance(60)) put_new();
     if (!puts_.empty() && chance(6)) cancel_some();
 }
 
@@ -166,6 +167,8 @@ void SimProducer::give(std::uint64_t sequence, Code code, std::uint64_t offset) 
     world_.marks.hit_if(code == Code::kSealed, Sometimes::kSealed);
     world_.marks.hit_if(code == Code::kDiskFull, Sometimes::kDiskFull);
     if (code == Code::kDiskFull) refused_for_room_ = true;
+    if (code == Code::kDiskFull || code == Code::kSealed)
+        patience_ = world_.broker.clock().now() + std::chrono::milliseconds(100 + world_.random.below(1000));
     world_.marks.hit_if(code == Code::kOk && std::exchange(refused_for_room_, false), Sometimes::kDiskFullOver);
 }
 

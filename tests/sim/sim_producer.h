@@ -49,6 +49,7 @@ private:
     [[nodiscard]] bool waits() const;
 
     bool ready_ = false;
+    Instant patience_{};             ///< Nothing new is put before: what was put was refused.
     bool refused_for_room_ = false;  ///< By a full disk, and nothing was stored since.
     std::uint64_t producer_ = 0;
     std::uint64_t lane_ = 0;  ///< As the oracle knows this producer; 0: not yet.

@@ -4,6 +4,7 @@ namespace telpher::sim {
 
 void SimWatcher::opened() {
     seal_sent_ = false;
+    reopen_sent_ = false;
     show_sent_ = false;
     redrive_sent_ = false;
     world_.oracle.redrive_over(queue_);
@@ -21,6 +22,7 @@ void SimWatcher::take(const Frame& frame) {
         world_.oracle.redrive_over(queue_);
         world_.marks.hit_if(frame.as<v1::DeadHandled>().messages() > 0, Sometimes::kRedriven);
     } else if (frame.op == v1::OP_OK) {
+        if (reopen_sent_ && frame.as<v1::Ok>().req() == reopen_req_) return reopened();
         if (frame.as<v1::Ok>().req() != seal_req_) return;
         v1::Join join;
         join_req_ = request();
@@ -33,14 +35,35 @@ void SimWatcher::take(const Frame& frame) {
         if (joined.req() != join_req_) return;
         world_.oracle.joined(queue_);
         joined_ = true;
+        joined_generation_ = joined.state().generation();
+        want_reopen_ = !world_.healing && chance(80);
         world_.marks.hit(Sometimes::kJoined);
+    } else if (frame.op == v1::OP_ERROR && reopen_sent_ && frame.as<v1::Error>().req() == reopen_req_) {
+        reopened();  // by the one that had no answer
     } else {
         unexpected(frame);
     }
 }
 
+void SimWatcher::reopened() {
+    reopen_sent_ = want_reopen_ = false;
+    want_seal_ = seal_sent_ = joined_ = false;
+    world_.marks.hit(Sometimes::kReopened);
+}
+
+void SimWatcher::reopen() {
+    reopen_sent_ = true;
+    world_.oracle.reopen_asked(queue_, joined_generation_);
+    v1::Reopen message;
+    reopen_req_ = request();
+    message.set_req(reopen_req_);
+    message.set_handle(handle_);
+    send(v1::OP_REOPEN, message);
+}
+
 void SimWatcher::act() {
-    if (want_seal_ && !seal_sent_) {
+    if (want_reopen_ && !reopen_sent_) reopen();
+    if (want_seal_ && !seal_sent_ && !want_reopen_) {
         seal_sent_ = true;
         world_.oracle.seal_asked(queue_);
         v1::Seal seal;

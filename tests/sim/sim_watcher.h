@@ -14,6 +14,8 @@ public:
     void seal() { want_seal_ = true; }
     /// JOIN was answered.
     [[nodiscard]] bool joined() const { return joined_; }
+    /// Which generation had ended then.
+    [[nodiscard]] std::uint32_t joined_generation() const { return joined_generation_; }
     /// What it sees from now on is new.
     void look_again() { fresh_ = asked_again_ = false; }
     [[nodiscard]] bool fresh() const { return fresh_; }
@@ -27,10 +29,15 @@ private:
     void act() override;
     void forget() override {}
     void redrive();
+    void reopen();
+    void reopened();
 
     bool want_seal_ = false;
     bool seal_sent_ = false;
     bool joined_ = false;
+    bool want_reopen_ = false;
+    bool reopen_sent_ = false;
+    std::uint32_t joined_generation_ = 0;
     bool fresh_ = false;
     bool show_sent_ = false;
     bool redrive_sent_ = false;
@@ -38,6 +45,7 @@ private:
     v1::QueueState state_;
     std::uint64_t seal_req_ = 0;
     std::uint64_t join_req_ = 0;
+    std::uint64_t reopen_req_ = 0;
 };
 
 }  // namespace telpher::sim

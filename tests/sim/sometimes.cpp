@@ -26,6 +26,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Sometimes::kCoun
     "dead letters are redriven",
     "a consumer is told the end",
     "a join is answered",
+    "a queue that ended is opened again",
     "a body is read back from the disk",
     "a clean stop",
     "a kill",

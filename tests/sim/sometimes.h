@@ -34,6 +34,7 @@ enum class Sometimes : std::uint8_t {
     kRedriven,
     kEnd,
     kJoined,
+    kReopened,
     kReadFromDisk,
     kCleanStop,
     kKill,

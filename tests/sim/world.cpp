@@ -14,9 +14,11 @@ using namespace std::chrono_literals;
 /// Each run has a power cut under load, so many steps on or up to twice as many.
 constexpr std::uint64_t kCutEarliest = 400;
 constexpr std::uint64_t kStepsMax = 400'000;
-/// Queues are sealed when so much of the run is over.
-constexpr double kSealFrom = 0.8;
+/// Queues are sealed, and mostly reopened once they ended, when so much of the run is over.
+constexpr double kSealFrom = 0.5;
 constexpr int kHealRounds = 6000;
+/// So many of them are rough when the end is told: it must wait for the log.
+constexpr int kRoughRounds = 300;
 
 }  // namespace
 
@@ -26,7 +28,7 @@ World::World(std::uint64_t seed, Marks& marks, const Goals& goals)
       goals_(goals),
       specs_(draw_queues(random_)),
       oracle_(specs_),
-      broker_(random_.next()) {
+      broker_(random_.next(), draw_settings(random_), small_log()) {
     broker_.transport().on_send([this](PeerId peer, const Frame& frame) { tap(peer, frame); });
     broker_.in_commit = [this] { in_commit(); };
     broker_.in_sync = [this] { in_sync(); };
@@ -38,9 +40,17 @@ World::World(std::uint64_t seed, Marks& marks, const Goals& goals)
     draw_deeds();
 }
 
+/// Now and then nearly no checkpoint, so that all of the log is read again, or hardly a body in memory.
+broker::ShardSettings World::draw_settings(Random& random) {
+    broker::ShardSettings settings = small_settings();
+    if (random.below(3) == 0) settings.checkpoint_bytes *= 16;
+    if (random.below(3) == 0) settings.cache_bytes_max /= 16;
+    return settings;
+}
+
 /// One fsync queue that blocks always; the others as they come.
 std::vector<QueueSpec> World::draw_queues(Random& random) {
-    constexpr std::array<std::uint64_t, 4> kSizes{1, 3, 10, 40};
+    constexpr std::array<std::uint64_t, 5> kSizes{1, 3, 10, 40, 300};
     std::vector<QueueSpec> specs(1 + random.below(3));
     for (std::size_t i = 0; i < specs.size(); ++i) {
         QueueSpec& spec = specs[i];
@@ -110,7 +120,9 @@ void World::tap(PeerId peer, const Frame& frame) {
     } else if (frame.op == v1::OP_DELIVER) {
         tap_deliver(frame);
     } else if (frame.op == v1::OP_END) {
-        oracle_.end_sent(frame.as<v1::End>().sub());
+        const auto end = frame.as<v1::End>();
+        oracle_.end_sent(end.sub(), end.generation());
+        cut_soon(3);
     }
 }
 
@@ -123,8 +135,20 @@ void World::tap_deliver(const Frame& frame) {
         const auto record = batch::decode_record(frame.bodies.at(1).bytes().subspan(at, bytes));
         at += bytes;
         if (!record) return oracle_.violation("altered", "a record that does not decode");
-        oracle_.delivered(deliver.sub(), deliver.first_offset() + i, deliver.delivery(), record->payload);
+        oracle_.delivered({.sub = deliver.sub(),
+                           .offset = deliver.first_offset() + i,
+                           .delivery = deliver.delivery(),
+                           .attempt = deliver.attempt(),
+                           .at = broker_.clock().now()},
+                          record->payload);
     }
+}
+
+/// Of a queue that was joined at its end.
+std::uint32_t World::generation_of(std::size_t queue) const {
+    const auto watcher = std::find_if(watchers_.begin(), watchers_.end(),
+                                      [queue](const SimWatcher* one) { return one->queue() == queue; });
+    return (*watcher)->joined_generation();
 }
 
 std::string World::run() {
@@ -206,7 +230,6 @@ void World::pass(std::chrono::milliseconds time) {
 void World::short_time() { pass(std::chrono::milliseconds(1 + random_.below(40))); }
 void World::long_time() { pass(std::chrono::milliseconds(200 + random_.below(2500))); }
 
-/// Late: what is sealed is soon over.
 void World::seal_one() {
     if (!enough(kSealFrom)) return;
     SimWatcher& watcher = *watchers_[random_.below(watchers_.size())];
@@ -220,6 +243,8 @@ void World::heal(const char* what, Done done) {
         broker_.cycle();
         broker_.commit();
         pass(10ms);
+        if (rough_ && round < kRoughRounds && random_.below(60) == 0)
+            crash(random_.below(2) == 0 ? Death::kKill : Death::kPowerCut);
         look();
         if (over() || done()) return;
     }
@@ -258,16 +283,18 @@ void World::drain() {
 }
 
 void World::seal() {
+    rough_ = true;
     for (SimWatcher* watcher : watchers_) watcher->seal();
     heal("sealing:", [&] {
         return std::all_of(watchers_.begin(), watchers_.end(), [](const auto* watcher) { return watcher->joined(); }) &&
                std::all_of(consumers_.begin(), consumers_.end(),
-                           [](const auto* consumer) { return consumer->ended(); });
+                           [&](const auto* consumer) { return consumer->ended() >= generation_of(consumer->queue()); });
     });
 }
 
 /// What was settled stays settled.
 void World::cut_once_more() {
+    rough_ = false;
     die(Death::kPowerCut);
     restart();
     if (!over()) drain();

@@ -47,12 +47,14 @@ private:
     };
 
     static std::vector<QueueSpec> draw_queues(Random& random);
+    static broker::ShardSettings draw_settings(Random& random);
     SimClient::World view();
     void make_clients();
     void draw_deeds();
     void tap(PeerId peer, const Frame& frame);
     void tap_deliver(const Frame& frame);
 
+    [[nodiscard]] std::uint32_t generation_of(std::size_t queue) const;
     [[nodiscard]] bool enough(double part = 1.0) const;
     void something();
     /// What must hold after every event.
@@ -85,6 +87,8 @@ private:
     void in_commit();
     void in_sync();
     void go_on(std::uint64_t events);
+    /// One time in `of` the power fails at one of the next points in the commit thread's work: a promise was just made.
+    void cut_soon(std::uint64_t of);
     /// The broker dies, now or at a point inside the commit thread's work, and starts again.
     void crash(Death death);
     void die(Death death);
@@ -92,6 +96,7 @@ private:
     Result<void> start();
     /// Does harm to a file that is complete, while nobody has it open.
     void do_damage();
+    void damage(const std::string& name);
     void undo_damage();
     void mark_start();
     /// A log that failed ends the life of its broker.
@@ -112,6 +117,8 @@ private:
     Oracle oracle_;
     SimBroker broker_;
     bool healing_ = false;
+    bool stopping_ = false;  ///< The broker comes to its end in peace.
+    bool rough_ = false;     ///< The broker may die although it heals.
     std::vector<std::unique_ptr<SimClient>> clients_;
     std::vector<SimProducer*> producers_;
     std::vector<SimConsumer*> consumers_;
@@ -131,6 +138,7 @@ private:
     std::uint64_t reads_ = 0;        ///< Of files, until the last look.
     std::uint64_t scrubbed_ = 0;
     std::size_t segments_ = 0;
+    std::size_t files_ = 0;  ///< Of the log, when it was last asked.
 };
 
 }  // namespace telpher::sim

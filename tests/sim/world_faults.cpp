@@ -24,7 +24,18 @@ const std::string kDir = small_log().dir;
 /// Between the commit thread's write, its sync and its publishing others go on.
 void World::in_commit() {
     go_on(random_.below(death_due_ ? 40 : 6));
+    if (stopping_) return;
     if (death_due_ && --points_left_ == 0) die(*std::exchange(death_due_, std::nullopt));
+    // The first group of a segment is where names and headers can go wrong.
+    const std::size_t files = broker_.running() ? broker_.shard().log().segment_count() : 0;
+    const bool begun = files > std::exchange(files_, files) && files > 1;
+    if (begun && !healing_ && random_.below(10) == 0) die(Death::kPowerCut);
+}
+
+void World::cut_soon(std::uint64_t of) {
+    if ((healing_ && !rough_) || random_.below(of) > 0) return;
+    death_due_ = Death::kPowerCut;
+    points_left_ = 1 + random_.below(2);
 }
 
 void World::go_on(std::uint64_t events) {
@@ -33,7 +44,7 @@ void World::go_on(std::uint64_t events) {
 
 /// A slow disk: everything but the commit thread goes on, for seconds if it hangs. Who loses patience may end it.
 void World::in_sync() {
-    if (sync_points_ == 0) return;
+    if (sync_points_ == 0 || stopping_) return;
     const bool hangs = sync_points_ > 50;
     marks_.hit(hangs ? Sometimes::kHungSync : Sometimes::kSlowSync);
     for (std::uint64_t left = std::exchange(sync_points_, 0); left > 0; --left) {
@@ -119,9 +130,13 @@ void World::die(Death death) {
                : death == Death::kKill ? Sometimes::kKill
                                        : Sometimes::kPowerCut);
     sync_points_ = 0;
+    for (SimConsumer* consumer : consumers_) consumer->broker_died();
     if (death == Death::kStop) {
         // With a full disk it may not come to its end: then somebody loses patience.
-        if (auto stopped = broker_.stop(); !stopped && !storage_broken_ && !damaged_ && !disk_full_) {
+        stopping_ = true;
+        const auto stopped = broker_.stop();
+        stopping_ = false;
+        if (!stopped && !storage_broken_ && !damaged_ && !disk_full_) {
             oracle_.violation("storage", stopped.error().message());
         }
     } else if (death == Death::kKill) {
@@ -130,6 +145,7 @@ void World::die(Death death) {
         broker_.power_cut(random_.next());
     }
     oracle_.died(death);
+    death_due_.reset();
     if (death != Death::kPowerCut) return;
     // The offsets of what an async queue lost are given again: who still held such a message must not come back.
     for (SimConsumer* consumer : consumers_) {
@@ -140,8 +156,9 @@ void World::die(Death death) {
 void World::restart() {
     if (over()) return;
     undo_damage();
-    if (!healing_ && random_.below(8) < damage_of_8_) do_damage();
-    storage_broken_ = random_.below(12) == 0;
+    const bool harm = !healing_ || rough_;
+    if (harm && random_.below(8) < damage_of_8_) do_damage();
+    storage_broken_ = harm && random_.below(12) == 0;
     if (storage_broken_) broker_.files().die_at_nth(kOps[random_.below(kOps.size())], 1 + random_.below(4));
     auto started = start();
     broker_.files().clear_faults();
@@ -152,7 +169,9 @@ void World::restart() {
         started = start();
     }
     if (!started) return oracle_.violation("cannot start", started.error().message());
+    for (SimConsumer* consumer : consumers_) consumer->broker_started();
     mark_start();
+    cut_soon(8);
 }
 
 /// Damage and a full disk are reasons not to start: it says so, and starts once they are gone.
@@ -189,37 +208,48 @@ void World::mark_start() {
 void World::do_damage() {
     std::vector<std::string> names;
     std::string last;
+    std::size_t newest = 0;
     const auto all = broker_.files().list(kDir);
     for (const std::string& name : *all) {
         if (name.ends_with(log::kSegmentSuffix)) {
-            if (!last.empty()) names.push_back(std::exchange(last, name));
+            if (!last.empty()) {
+                newest = names.size();
+                names.push_back(last);
+            }
             last = name;
         } else if (name == log::kMarkName || name.ends_with(log::kCheckpointSuffix)) {
             names.push_back(name);
         }
     }
     if (names.empty()) return;
+    // Often the one before the last, which every start reads.
+    const std::string& name = names[random_.below(2) == 0 ? random_.below(names.size()) : newest];
+    if (broker_.files().contents(log::join_path(kDir, name)).empty()) return;
     ++work_.faults;
     damaged_ = true;
-    const std::string& name = names[random_.below(names.size())];
+    const bool one = name == log::kMarkName || random_.below(2) == 0;
+    for (std::uint64_t left = one ? 1 : 1 + random_.below(8); left > 0; --left) damage(name);
+}
+
+void World::damage(const std::string& name) {
     const std::string path = log::join_path(kDir, name);
     const std::vector<std::byte> file = broker_.files().contents(path);
-    if (file.empty()) return;
     // More often where something is written than in the zeros behind it.
-    const std::uint64_t at =
-        random_.below(random_.below(2) == 0 ? file.size() : std::min<std::size_t>(file.size(), 12'000));
+    const std::uint64_t written = std::min<std::uint64_t>(file.size(), 40'000);
+    const std::uint64_t at = random_.below(random_.below(4) == 0 ? file.size() : written);
     const std::uint64_t from = at - at % Files::kSectorBytes;
-    const std::uint64_t to = std::min<std::uint64_t>(from + Files::kSectorBytes, file.size());
+    const std::uint64_t count = std::min<std::uint64_t>(Files::kSectorBytes, file.size() - from);
+    std::vector<std::byte> harm(count);  // a write that never came
     if (name == log::kMarkName || random_.below(2) == 0) {
         const std::byte flipped = file[at] ^ std::byte(1U << random_.below(8));
         broker_.files().damage(path, at, {&flipped, 1});
-    } else if (random_.below(2) == 0) {  // a write that never came
-        broker_.files().damage(path, from, std::vector<std::byte>(to - from));
+    } else if (random_.below(2) == 0) {
+        broker_.files().damage(path, from, harm);
     } else {  // a write that belongs elsewhere
-        const std::uint64_t other = random_.below(file.size() / Files::kSectorBytes) * Files::kSectorBytes;
-        const auto begin = file.begin() + static_cast<std::ptrdiff_t>(other);
-        const std::size_t count = std::min<std::size_t>(to - from, file.size() - other);
-        broker_.files().damage(path, from, std::vector<std::byte>(begin, begin + static_cast<std::ptrdiff_t>(count)));
+        const std::uint64_t other =
+            random_.below((file.size() - count) / Files::kSectorBytes + 1) * Files::kSectorBytes;
+        std::copy_n(file.begin() + static_cast<std::ptrdiff_t>(other), count, harm.begin());
+        broker_.files().damage(path, from, harm);
     }
     if (oracle_.telling()) oracle_.note("-- damaged: " + name + " at " + std::to_string(at));
 }
