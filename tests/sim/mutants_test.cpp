@@ -21,8 +21,8 @@ namespace telpher::sim {
 namespace {
 
 /// What a mutant has to be caught by.
-constexpr std::uint64_t kSeeds = 200;
-constexpr unsigned kSecondsMax = 60;
+constexpr std::uint64_t kSeeds = 400;
+constexpr unsigned kSecondsMax = 120;
 constexpr std::size_t kAtOnce = 2;
 constexpr std::size_t kMutantsMin = 30;
 constexpr double kCaughtMin = 0.95;
@@ -101,12 +101,21 @@ std::map<std::string, Outcome> try_all(std::vector<std::string> mutants) {
     return outcomes;
 }
 
+/// What the bugs do to memory is not the question, and it would take ten times as long.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 TEST(Mutants, WithoutOneNothingIsNoticed) {
+    if (kSanitized) GTEST_SKIP();
     const auto outcomes = try_all({""});
     EXPECT_FALSE(outcomes.at("").caught) << outcomes.at("").how;
 }
 
 TEST(Mutants, AreNoticed) {
+    if (kSanitized) GTEST_SKIP();
     const char* only = std::getenv("TELPHER_MUTANT");
     const auto mutants = only != nullptr ? std::vector<std::string>{only} : all_mutants();
     const auto outcomes = try_all(mutants);

@@ -264,6 +264,13 @@ void Oracle::check_bound(std::size_t queue, const v1::QueueState& state) {
     }
 }
 
+std::optional<Serial> Oracle::any_live(Serial from) const {
+    const auto found = std::find_if(messages_.begin() + static_cast<std::ptrdiff_t>(from), messages_.end(),
+                                    [](const Message& message) { return message.certain; });
+    if (found == messages_.end()) return std::nullopt;
+    return static_cast<Serial>(found - messages_.begin());
+}
+
 void Oracle::died(Death death) {
     note(death == Death::kStop ? "-- stopped" : death == Death::kKill ? "-- killed" : "-- power cut");
     attachments_.clear();

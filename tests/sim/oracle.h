@@ -121,6 +121,10 @@ public:
     /// How the queue stands now.
     void observed(std::size_t queue, const v1::QueueState& state);
 
+    /// A message that is in its queue for sure, the first from `from` on.
+    [[nodiscard]] std::optional<Serial> any_live(Serial from) const;
+    [[nodiscard]] std::uint64_t messages() const { return messages_.size(); }
+
     void died(Death death);
     /// Everything was drained and settled: is all there that must be?
     void finish();

@@ -40,11 +40,14 @@ World::World(std::uint64_t seed, Marks& marks, const Goals& goals)
     draw_deeds();
 }
 
-/// Now and then nearly no checkpoint, so that all of the log is read again, or hardly a body in memory.
+/// Now and then nearly no checkpoint, so that all of the log is read again, hardly a body in memory, or nobody who
+/// looks for damage before it is met.
 broker::ShardSettings World::draw_settings(Random& random) {
     broker::ShardSettings settings = small_settings();
     if (random.below(3) == 0) settings.checkpoint_bytes *= 16;
     if (random.below(3) == 0) settings.cache_bytes_max /= 16;
+    if (random.below(2) == 0) settings.scrub_interval = Duration(0);
+    if (random.below(3) == 0) settings.rewrite_age = std::chrono::seconds(10);
     return settings;
 }
 

@@ -96,6 +96,8 @@ private:
     Result<void> start();
     /// Does harm to a file that is complete, while nobody has it open.
     void do_damage();
+    [[nodiscard]] std::vector<std::string> complete_files();
+    bool damage_message(const std::vector<std::string>& names);
     void damage(const std::string& name);
     void undo_damage();
     void mark_start();

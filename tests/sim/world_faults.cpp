@@ -119,6 +119,7 @@ void World::look_for_failure() {
     if (!error) return;
     const bool found = damaged_ && error->code() == Code::kCorrupt;
     marks_.hit_if(found, Sometimes::kDamageFoundLater);
+    if (oracle_.telling()) oracle_.note("-- failed: " + error->message());
     if (!storage_broken_ && !found) return oracle_.violation("storage", error->message());
     // A failed sync may have lost what was written, as a power cut does, even if only the process is started anew.
     die(Death::kPowerCut);
@@ -177,17 +178,20 @@ void World::restart() {
 /// Damage and a full disk are reasons not to start: it says so, and starts once they are gone.
 Result<void> World::start() {
     auto started = broker_.start();
-    if (!started && disk_full_ && started.error().code() == Code::kDiskFull) {
-        free_disk();
+    for (int reasons = 2; !started && reasons > 0; --reasons) {
+        const Code why = started.error().code();
+        if (oracle_.telling()) oracle_.note("-- refused: " + started.error().message());
+        if (disk_full_ && why == Code::kDiskFull) {
+            free_disk();
+        } else if (damaged_ && (why == Code::kCorrupt || why == Code::kFormat)) {
+            marks_.hit(Sometimes::kDamageRefused);
+            undo_damage();
+        } else {
+            break;
+        }
         started = broker_.start();
     }
-    const bool refused =
-        !started && damaged_ && (started.error().code() == Code::kCorrupt || started.error().code() == Code::kFormat);
-    if (!refused) return started;
-    marks_.hit(Sometimes::kDamageRefused);
-    if (oracle_.telling()) oracle_.note("-- refused: " + started.error().message());
-    undo_damage();
-    return broker_.start();
+    return started;
 }
 
 void World::mark_start() {
@@ -205,35 +209,56 @@ void World::mark_start() {
 }
 
 /// Whatever is not the segment at the end: of that one nobody can tell damage from a torn write.
-void World::do_damage() {
-    std::vector<std::string> names;
-    std::string last;
-    std::size_t newest = 0;
+std::vector<std::string> World::complete_files() {
+    std::vector<std::string> segments;
+    std::vector<std::string> others;
     const auto all = broker_.files().list(kDir);
     for (const std::string& name : *all) {
-        if (name.ends_with(log::kSegmentSuffix)) {
-            if (!last.empty()) {
-                newest = names.size();
-                names.push_back(last);
-            }
-            last = name;
-        } else if (name == log::kMarkName || name.ends_with(log::kCheckpointSuffix)) {
-            names.push_back(name);
-        }
+        if (name.ends_with(log::kSegmentSuffix)) segments.push_back(name);
+        if (name == log::kMarkName || name.ends_with(log::kCheckpointSuffix)) others.push_back(name);
     }
+    if (!segments.empty()) segments.pop_back();
+    others.insert(others.end(), segments.begin(), segments.end());
+    return others;
+}
+
+void World::do_damage() {
+    const std::vector<std::string> names = complete_files();
     if (names.empty()) return;
-    // Often the one before the last, which every start reads.
-    const std::string& name = names[random_.below(2) == 0 ? random_.below(names.size()) : newest];
-    if (broker_.files().contents(log::join_path(kDir, name)).empty()) return;
     ++work_.faults;
     damaged_ = true;
+    if (random_.below(3) == 0 && damage_message(names)) return;
+    // Often the last segment of them, which every start reads.
+    const std::string& name = random_.below(2) == 0 ? names[random_.below(names.size())] : names.back();
     const bool one = name == log::kMarkName || random_.below(2) == 0;
     for (std::uint64_t left = one ? 1 : 1 + random_.below(8); left > 0; --left) damage(name);
+}
+
+/// A message that somebody will want, or what stands before it, if one lies in the files.
+bool World::damage_message(const std::vector<std::string>& names) {
+    if (oracle_.messages() == 0) return false;
+    const auto serial = oracle_.any_live(random_.below(oracle_.messages()));
+    if (!serial) return false;
+    const std::string payload = payload_of(*serial);
+    for (const std::string& name : names) {
+        const std::string path = log::join_path(kDir, name);
+        const std::vector<std::byte> file = broker_.files().contents(path);
+        const std::size_t found = as_text(Bytes(file)).find(payload);
+        if (found == std::string_view::npos) continue;
+        const std::size_t headers = std::min<std::size_t>(found, 200);  // of the record and its batch, about
+        const std::size_t at = found - headers + random_.below(headers + payload.size());
+        const std::byte flipped = file[at] ^ std::byte(1U << random_.below(8));
+        broker_.files().damage(path, at, {&flipped, 1});
+        if (oracle_.telling()) oracle_.note("-- damaged: message " + std::to_string(*serial) + " in " + name);
+        return true;
+    }
+    return false;
 }
 
 void World::damage(const std::string& name) {
     const std::string path = log::join_path(kDir, name);
     const std::vector<std::byte> file = broker_.files().contents(path);
+    if (file.empty()) return;
     // More often where something is written than in the zeros behind it.
     const std::uint64_t written = std::min<std::uint64_t>(file.size(), 40'000);
     const std::uint64_t at = random_.below(random_.below(4) == 0 ? file.size() : written);
