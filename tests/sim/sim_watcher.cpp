@@ -1,5 +1,7 @@
 #include "tests/sim/sim_watcher.h"
 
+#include <utility>
+
 namespace telpher::sim {
 
 void SimWatcher::opened() {
@@ -47,7 +49,8 @@ void SimWatcher::take(const Frame& frame) {
 
 void SimWatcher::reopened() {
     reopen_sent_ = want_reopen_ = false;
-    want_seal_ = seal_sent_ = joined_ = false;
+    seal_sent_ = joined_ = false;
+    want_seal_ = std::exchange(seal_again_, false);
     world_.marks.hit(Sometimes::kReopened);
 }
 

@@ -11,7 +11,10 @@ public:
     using SimClient::SimClient;
     [[nodiscard]] bool idle() const override { return true; }
     /// Asks for the seal until it is there, and joins.
-    void seal() { want_seal_ = true; }
+    void seal() {
+        want_seal_ = true;
+        seal_again_ = want_reopen_;
+    }
     /// JOIN was answered.
     [[nodiscard]] bool joined() const { return joined_; }
     /// Which generation had ended then.
@@ -36,6 +39,7 @@ private:
     bool seal_sent_ = false;
     bool joined_ = false;
     bool want_reopen_ = false;
+    bool seal_again_ = false;  ///< Once it is reopened.
     bool reopen_sent_ = false;
     std::uint32_t joined_generation_ = 0;
     bool fresh_ = false;
