@@ -14,6 +14,7 @@
 
 #include "tests/support/broker.h"
 #include "tests/support/key_ring.h"
+#include "tests/support/put_times.h"
 #include "tests/support/zmtp_peer.h"
 
 namespace telpher::test {
@@ -89,17 +90,8 @@ protected:
         options.key_file = alice_;
         return options;
     }
-    /// The 99th percentile of puts, each confirmed; of a queue in memory, so that no disk is in it.
-    Duration p99(Queue& queue) {
-        std::vector<Duration> times;
-        for (int i = 0; i < kPuts; ++i) {
-            const Stopwatch watch;
-            EXPECT_TRUE(queue.put("x"));
-            times.push_back(watch.elapsed());
-        }
-        std::ranges::sort(times);
-        return times.at(times.size() * 99 / 100);
-    }
+    /// Of a queue in memory, so that no disk is in it.
+    static Duration p99(Queue& queue) { return p99_of_puts(queue, "x", kPuts); }
     BrokerStats status() {
         Client local(broker_.ipc());
         return local.status().value();

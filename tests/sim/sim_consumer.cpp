@@ -21,6 +21,8 @@ void SimConsumer::opened() {
     attach.set_handle(handle_);
     attach.set_credit_messages(credit_);
     attach.set_credit_bytes(limits::kCreditBytesMax);
+    takes_holes_ = chance(70);
+    attach.set_holes(takes_holes_);
     std::uint64_t end = 0;
     for (const auto& [offset, held] : held_) frame::add_run(*attach.mutable_held(), end, {offset, 1, held.delivery});
     if (world_.oracle.telling()) tell_held("attaching");
@@ -29,6 +31,7 @@ void SimConsumer::opened() {
 
 void SimConsumer::forget() {
     held_.clear();
+    left_out_.clear();
     open_.clear();
     ended_ = 0;
     may_claim_ = false;
@@ -102,13 +105,19 @@ void SimConsumer::delivered(const Frame& frame) {
     std::uint64_t at = 0;
     for (std::uint32_t i = 0; i < deliver.count(); ++i) {
         const auto bytes = load_le<std::uint32_t>(frame.bodies.at(0).data() + i * sizeof(std::uint32_t));
+        if (bytes == 0) {
+            if (!takes_holes_ || i == 0) world_.oracle.violation("unexpected", "a DELIVER with a hole");
+            left_out_.insert(deliver.first_offset() + i);
+            world_.marks.hit(Sometimes::kHoles);
+            continue;
+        }
+        ++received_;
         const auto record = batch::decode_record(frame.bodies.at(1).bytes().subspan(at, bytes));
         at += bytes;
         if (!record) return world_.oracle.violation("altered", "a record that does not decode");
         held_[deliver.first_offset() + i] = {deliver.delivery(), load_le<Serial>(record->payload.data()), false,
                                              world_.broker.clock().now()};
     }
-    received_ += deliver.count();
 }
 
 void SimConsumer::settled(const v1::Settled& settled) {
@@ -201,10 +210,27 @@ void SimConsumer::send_settle(OpenSettle& settle) {
     message.set_backoff(settle.backoff);
     std::uint64_t end = 0;
     world_.work.settles += settle.leases.size();
-    for (const Lease& lease : settle.leases) {
-        frame::add_run(*message.mutable_ranges(), end, {lease.offset, 1, lease.delivery});
-    }
+    for (const frame::Run& run : runs_of(settle)) frame::add_run(*message.mutable_ranges(), end, run);
     send(v1::OP_SETTLE, message);
+}
+
+/// Acks of messages with nothing between them but what was left out are one range.
+std::vector<frame::Run> SimConsumer::runs_of(const OpenSettle& settle) const {
+    std::vector<frame::Run> runs;
+    for (const Lease& lease : settle.leases) {
+        const auto joins = [&](const frame::Run& last) {
+            if (last.value != lease.delivery) return false;
+            std::uint64_t at = last.first + last.count;
+            while (at < lease.offset && left_out_.contains(at)) ++at;
+            return at == lease.offset;
+        };
+        if (settle.verdict == v1::Settle::VERDICT_ACK && !runs.empty() && joins(runs.back())) {
+            runs.back().count = lease.offset + 1 - runs.back().first;
+        } else {
+            runs.push_back({lease.offset, 1, lease.delivery});
+        }
+    }
+    return runs;
 }
 
 }  // namespace telpher::sim

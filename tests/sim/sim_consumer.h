@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "tests/sim/sim_client.h"
@@ -57,6 +58,7 @@ private:
     void settled(const v1::Settled& settled);
     void settle_some();
     void send_settle(OpenSettle& settle);
+    [[nodiscard]] std::vector<frame::Run> runs_of(const OpenSettle& settle) const;
     void raise_credit();
     void tell_held(const std::string& what) const;
 
@@ -65,6 +67,8 @@ private:
     std::uint64_t received_ = 0;
     std::uint64_t settle_number_ = 0;
     std::map<std::uint64_t, Held> held_;  // by offset
+    bool takes_holes_ = false;
+    std::set<std::uint64_t> left_out_;  ///< Offsets that a DELIVER spanned and did not bring: they are done.
     std::deque<OpenSettle> open_;
     std::uint32_t ended_ = 0;
     std::optional<PeerId> attached_to_;

@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Sometimes::kCoun
     "a lease runs out of time",
     "a settle comes too late",
     "an ack is accepted after the lease went back",
+    "a delivery leaves out what is done",
     "a message is delivered again",
     "leases are asked back",
     "an old message is dropped for a new one",

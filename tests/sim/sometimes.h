@@ -27,6 +27,7 @@ enum class Sometimes : std::uint8_t {
     kLeaseExpired,
     kLeaseLost,
     kLateAck,
+    kHoles,
     kRedelivered,
     kRecalled,
     kDropped,
