@@ -6,15 +6,14 @@
 
 namespace telpher::test {
 
-TempDir::TempDir() {
-    // Not $TMPDIR: it may be long.
-    std::string pattern = "/tmp/telpher-test-XXXXXX";
+TempDir::TempDir(const std::filesystem::path& parent) {
+    std::string pattern = parent / "telpher-test-XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
     path_ = pattern;
 }
 
 TempDir::~TempDir() {
-    std::error_code ignored;  // a folder left behind in /tmp fails no test
+    std::error_code ignored;  // a folder left behind fails no test
     std::filesystem::remove_all(path_, ignored);
 }
 

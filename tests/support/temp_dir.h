@@ -7,8 +7,8 @@ namespace telpher::test {
 
 class TempDir {
 public:
-    /// Makes the folder, mode 0700. Throws std::runtime_error if it cannot.
-    TempDir();
+    /// Makes the folder, mode 0700. Not in $TMPDIR: that may be long. Throws std::runtime_error if it cannot.
+    explicit TempDir(const std::filesystem::path& parent = "/tmp");
     TempDir(const TempDir&) = delete;
     TempDir& operator=(const TempDir&) = delete;
     ~TempDir();
