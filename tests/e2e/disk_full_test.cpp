@@ -3,18 +3,12 @@
 // Claim: puts are refused with DISK_FULL while gets and settles go on; what they free makes puts go on by itself; when
 // there is no room at all nothing is confirmed, lost or stopped, and all goes on when there is.
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <telpher/client.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "tests/support/broker.h"
+#include "tests/support/small_disk.h"
 
 namespace telpher::test {
 namespace {
@@ -24,19 +18,10 @@ constexpr std::size_t kMiB = 1024 * 1024;
 constexpr const char* kDiskBytes = "160m";
 constexpr std::size_t kMessageBytes = 100'000;
 
-/// A small file system of its own, in a mount namespace of the test.
 class DiskFull : public testing::Test {
 protected:
     void SetUp() override {
-        if (::unshare(CLONE_NEWNS) != 0) GTEST_SKIP() << "no mount namespace: " << std::strerror(errno);
-        ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0) << std::strerror(errno);
-        const std::string size = std::string("size=") + kDiskBytes;
-        if (::mount("tmpfs", disk_.path().c_str(), "tmpfs", 0, size.c_str()) != 0)
-            GTEST_SKIP() << "no mount: " << std::strerror(errno);
-        mounted_ = true;
-    }
-    void TearDown() override {
-        if (mounted_) ::umount2(disk_.path().c_str(), MNT_DETACH);
+        if (!disk_.missing().empty()) GTEST_SKIP() << "no small disk: " << disk_.missing();
     }
 
     [[nodiscard]] BrokerOptions options() const {
@@ -44,22 +29,6 @@ protected:
         options.data_dir = disk_.path() / "data";
         options.args = {"--segment-bytes", "16MiB", "--disk-reserve", "32MiB"};
         return options;
-    }
-    [[nodiscard]] std::filesystem::path hog() const { return disk_.path() / "hog"; }
-    /// Somebody else takes what room there is.
-    void take_all_room() const {
-        const int fd = ::open(hog().c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-        ASSERT_GE(fd, 0);
-        std::size_t step = kMiB;
-        std::size_t taken = 0;
-        while (step > 0) {
-            if (::posix_fallocate(fd, static_cast<off_t>(taken), static_cast<off_t>(step)) == 0) {
-                taken += step;
-            } else {
-                step /= 2;
-            }
-        }
-        ::close(fd);
     }
     static std::uint64_t put_until_refused(Queue& queue, Code& why) {
         const std::string body(kMessageBytes, 'x');
@@ -80,8 +49,7 @@ protected:
         EXPECT_EQ(queue.get(Millis(0)).error().code(), Code::kEmpty);
     }
 
-    TempDir disk_;
-    bool mounted_ = false;
+    SmallDisk disk_{kDiskBytes};
 };
 
 TEST_F(DiskFull, puts_wait_for_what_settles_free) {
@@ -119,7 +87,7 @@ TEST_F(DiskFull, no_room_for_what_is_on_its_way_is_nothing_but_time) {
         ASSERT_TRUE(eventually(10s, [&] { return queue.put(body).has_value(); }));
         ASSERT_NO_FATAL_FAILURE(take(queue, 1));
         tickets.clear();
-        ASSERT_NO_FATAL_FAILURE(take_all_room());
+        disk_.take_room();
         for (std::size_t sent = 0; sent < 8 * kMiB; sent += kMessageBytes) {
             const auto ticket = queue.put_async(body);
             ASSERT_TRUE(ticket);
@@ -127,14 +95,14 @@ TEST_F(DiskFull, no_room_for_what_is_on_its_way_is_nothing_but_time) {
         }
         waited = waits();
         if (waited) break;
-        std::filesystem::remove(hog());
+        disk_.give_room_back();
         (void)queue.flush(kLimit);
         ASSERT_NO_FATAL_FAILURE(take(queue, queue.stats()->ready));
     }
     ASSERT_TRUE(waited) << "the log never had to wait";
     EXPECT_TRUE(broker.running());
     EXPECT_EQ(queue.wait(tickets.back(), Millis(100)).error().code(), Code::kTimeout) << "nothing is confirmed";
-    std::filesystem::remove(hog());
+    disk_.give_room_back();
     std::uint64_t stored = 0;
     for (const Ticket ticket : tickets) {
         const auto done = queue.wait(ticket, kLimit);
@@ -148,7 +116,7 @@ TEST_F(DiskFull, no_room_for_what_is_on_its_way_is_nothing_but_time) {
 }
 
 TEST_F(DiskFull, a_start_without_room_for_a_segment_says_so) {
-    ASSERT_NO_FATAL_FAILURE(take_all_room());
+    disk_.take_room();
     const auto done =
         run(program("telpherd"), {"--data-dir", options().data_dir, "--listen", "tcp://127.0.0.1:*"}, 20s);
     EXPECT_TRUE(done.ended.exited(74)) << done.ended.text();

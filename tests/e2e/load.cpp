@@ -19,7 +19,7 @@ Load::~Load() {
 Load::Client& Load::start(const std::string& kind, std::vector<std::string> args) {
     auto& clients = kind == "put" ? producers_ : consumers_;
     const std::string name = (kind == "put" ? "p" : "c") + std::to_string(clients.size() + 1);
-    const auto history = dir_.path() / name;
+    const auto history = history_of(name);
     std::vector<std::string> all = {kind,
                                     "--server",
                                     server_,
@@ -47,9 +47,11 @@ Load::Progress Load::progress() {
             while (const auto event = client.reader.next()) {
                 client.confirmed += event->kind == Event::Kind::kConfirmed ? 1 : 0;
                 client.delivered += event->kind == Event::Kind::kDelivered ? 1 : 0;
+                client.disk_full += event->kind == Event::Kind::kRefused && event->code == "E_DISK_FULL" ? 1 : 0;
             }
             all.confirmed += client.confirmed;
             all.delivered += client.delivered;
+            all.disk_full += client.disk_full;
         }
     }
     return all;
@@ -75,7 +77,7 @@ void Load::expect_ends(Client& client, Duration limit) {
 
 void Load::drain(Duration limit) {
     telpher::Client client(server_);
-    HistoryWriter history(dir_.path() / "drain", "drain");
+    HistoryWriter history(history_of("drain"), "drain");
     auto queue = client.open(queue_);
     ASSERT_TRUE(queue.has_value()) << queue.error().message();
     const Deadline deadline(limit);

@@ -25,19 +25,22 @@ public:
         std::string name;
         Process process;
         HistoryReader reader;
-        std::uint64_t confirmed = 0, delivered = 0;  ///< As counted by progress().
+        std::uint64_t confirmed = 0, delivered = 0, disk_full = 0;  ///< As counted by progress().
     };
     /// `args` are added to the program's own (--rate, --count, --hold-ms, ...).
     Client& start_producer(std::vector<std::string> args = {});
     Client& start_consumer(std::vector<std::string> args = {});
 
-    /// Confirmed puts and deliveries of all clients since the start.
+    /// Confirmed puts, deliveries, and puts refused for want of room on the disk, of all clients since the start.
     struct Progress {
-        std::uint64_t confirmed = 0, delivered = 0;
+        std::uint64_t confirmed = 0, delivered = 0, disk_full = 0;
     };
     Progress progress();
     /// True once `puts` more puts were confirmed and `gets` more messages delivered.
     bool goes_on(std::uint64_t puts, std::uint64_t gets, Duration limit);
+
+    /// Where a client of the test's own writes its history, to be judged with the others.
+    [[nodiscard]] std::filesystem::path history_of(const std::string& name) const { return dir_.path() / name; }
 
     /// SIGTERM to the producers that live, waits for their outcomes, seals the queue, waits until the consumers that
     /// live saw the end, drains what is left, and judges. Every client must end well within `limit`. Adds gtest
