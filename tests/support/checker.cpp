@@ -22,6 +22,8 @@ std::string_view name_of(Property property) {
             return "offset reused";
         case Property::kOrder:
             return "order";
+        case Property::kOutOfOrder:
+            return "delivered out of order";
         case Property::kRefusedDelivered:
             return "refused but delivered";
         case Property::kEndTooEarly:
@@ -158,6 +160,7 @@ void Checker::delivered(const Event& event) {
     if (put.hash != event.hash) broken(Property::kAltered, event, "put with hash " + std::to_string(put.hash));
     take_id(put, event.id);
     if (!ended_.empty()) broken(Property::kEndTooEarly, event, "delivered after the end");
+    if (event.delivery <= 1) first_delivery(event);
     if (!put.delivered) {
         put.delivered = true;
         return;
@@ -170,6 +173,14 @@ void Checker::delivered(const Event& event) {
     } else {
         broken(Property::kUnflagged, event, "delivered before");
     }
+}
+
+void Checker::first_delivery(const Event& event) {
+    const auto [latest, fresh] = latest_.emplace(std::pair(event.who, event.producer), event.id);
+    if (!fresh && event.id < latest->second) {
+        broken(Property::kOutOfOrder, event, "it had been given " + std::to_string(latest->second));
+    }
+    latest->second = std::max(latest->second, event.id);
 }
 
 void Checker::acked(const Event& event) {

@@ -1,5 +1,18 @@
 // Judges the merged history of a run on one queue. It streams: what is settled is remembered as compressed sets, so
-// memory follows what is in flight and the number of producers. One thread.
+// memory follows what is in flight and the number of producers and consumers. One thread.
+//
+// What a queue promises, and what finds that it was broken:
+//   - nothing confirmed is lost: kLost
+//   - nothing comes that was not put, or with other bytes, or that was refused: kInvented, kAltered, kRefusedDelivered
+//   - what is settled never comes again, what comes again is flagged: kAfterSettle, kUnflagged
+//   - a consumer is given new messages in the order of their offsets, so those of a producer in the order of its puts:
+//     kOutOfOrder. That none is begun before an earlier one is settled is promised for no queue, and not looked for.
+//   - a put is stored once however often it is sent: kTwoOffsets. A gap in the sequences of a producer is no violation,
+//     as refused puts leave some.
+//   - an offset is the same message to everybody and for ever: kOffsetReused
+//   - offsets follow real time: kOrder
+//   - the end comes once, and last: kEndTooEarly, kEndTwice
+// There are no tokens of exclusive holders, so nothing is said of them.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +38,7 @@ enum class Property : std::uint8_t {
     kTwoOffsets,        ///< One (producer, sequence) has two offsets.
     kOffsetReused,      ///< One offset has two messages.
     kOrder,             ///< A message put after another's confirm has a smaller offset.
+    kOutOfOrder,        ///< A consumer was given one for the first time after a later one of the same producer.
     kRefusedDelivered,  ///< A put that was refused, cancelled or timed out came.
     kEndTooEarly,       ///< A consumer saw the end while a message was unsettled, or messages came after it.
     kEndTwice,          ///< A consumer saw the end more than once.
@@ -89,6 +103,7 @@ private:
     void refused(const Event& event);
     void unknown(const Event& event);
     void delivered(const Event& event);
+    void first_delivery(const Event& event);
     void acked(const Event& event);
     void ended(const Event& event);
     void take_id(Put& put, std::uint64_t id);
@@ -100,6 +115,7 @@ private:
     std::unordered_map<std::string, Producer> producers_;
     std::unordered_map<std::uint64_t, Put*> by_id_;
     Roaring64Map settled_ids_;
+    std::map<std::pair<std::string, std::string>, std::uint64_t> latest_;  ///< Consumer and producer -> offset.
     std::set<std::string> ended_;
     std::uint64_t confirmed_below_ = 0;  ///< One above the highest offset confirmed so far.
     std::int64_t time_ns_ = 0;

@@ -2,8 +2,8 @@
 // else reported; and clean histories, strange but legal, that it must let pass.
 //
 // A history is written one event a line; the line's number is its time:
-//   put P S | ok P S ID | refused P S | unknown P S | get P S ID [DELIVERY] | altered P S ID | ack ID | settled ID |
-//   lost ID | end WHO | drained
+//   put P S | ok P S ID | refused P S | unknown P S | get P S ID [DELIVERY [WHO]] | altered P S ID | ack ID | settled
+//   ID | lost ID | end WHO | drained
 
 #include "tests/support/checker.h"
 
@@ -39,6 +39,7 @@ Event parse_event(const std::string& line, std::int64_t time_ns) {
         message();
         words >> event.id;
         if (!(words >> event.delivery)) event.delivery = 1;
+        words >> event.who;
         if (kind == "altered") ++event.hash;
     } else if (kind == "ack" || kind == "settled" || kind == "lost") {
         event.kind = kind == "ack" ? Event::Kind::kAck : kind == "lost" ? Event::Kind::kLost : Event::Kind::kSettled;
@@ -111,6 +112,36 @@ INSTANTIATE_TEST_SUITE_P(Table, DoctoredHistory,
             get a 1 3
             ack 1
             settled 1
+            ack 3
+            settled 3
+            drained)"},
+                             {"a_consumer_gets_the_earlier_one_later", Property::kOutOfOrder, R"(
+            put a 0
+            put a 1
+            ok a 0 1
+            ok a 1 2
+            get a 1 2 1 one
+            ack 2
+            settled 2
+            get a 0 1 1 one
+            ack 1
+            settled 1
+            drained)"},
+                             {"out_of_order_after_a_redelivery", Property::kOutOfOrder, R"(
+            put a 0
+            put a 1
+            put a 2
+            ok a 0 1
+            ok a 1 2
+            ok a 2 3
+            get a 0 1 1 one
+            get a 2 3 1 one
+            get a 0 1 2 one
+            ack 1
+            settled 1
+            get a 1 2 1 one
+            ack 2
+            settled 2
             ack 3
             settled 3
             drained)"},
@@ -424,12 +455,35 @@ TEST(CleanHistory, refused_puts_leave_holes_and_the_order_of_overlapping_puts_is
         get a 2 20
         ack 20
         settled 20
-        get a 0 8
+        get a 0 8 1 another
         ack 8
         settled 8
         drained)");
     EXPECT_TRUE(verdict.ok()) << verdict.text();
     EXPECT_EQ(verdict.refused, 1U);
+}
+
+TEST(CleanHistory, each_consumer_has_an_order_of_its_own_and_what_comes_again_has_none) {
+    const Verdict verdict = judge(R"(
+        put a 0
+        put a 1
+        put b 0
+        ok a 0 1
+        ok a 1 2
+        ok b 0 3
+        get a 1 2 1 two
+        get a 0 1 1 one
+        get b 0 3 1 one
+        get a 0 1 2 two
+        ack 1
+        settled 1
+        ack 2
+        settled 2
+        ack 3
+        settled 3
+        drained)");
+    EXPECT_TRUE(verdict.ok()) << verdict.text();
+    EXPECT_EQ(verdict.redelivered, 1U);
 }
 
 TEST(Checker, keeps_a_bounded_list_of_violations) {
