@@ -1,18 +1,18 @@
 #include "tests/support/zmtp_peer.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+
+#include "tests/support/socket_address.h"
 
 namespace telpher::test {
 namespace {
@@ -41,42 +41,14 @@ bool wait_for(int fd, short events, const Deadline& deadline) {
     return ready > 0;
 }
 
-struct Address {
-    sockaddr_storage storage{};
-    socklen_t bytes = 0;
-};
-
-Address parse(const std::string& endpoint) {
-    Address address;
-    if (endpoint.starts_with("ipc://")) {
-        auto& un = reinterpret_cast<sockaddr_un&>(address.storage);
-        const std::string path = endpoint.substr(6);
-        if (path.size() >= sizeof un.sun_path) throw std::runtime_error("path too long: " + path);
-        un.sun_family = AF_UNIX;
-        std::memcpy(un.sun_path, path.c_str(), path.size() + 1);
-        address.bytes = sizeof un;
-        return address;
-    }
-    const auto colon = endpoint.rfind(':');
-    auto& in = reinterpret_cast<sockaddr_in&>(address.storage);
-    in.sin_family = AF_INET;
-    in.sin_port = htons(static_cast<std::uint16_t>(std::stoul(endpoint.substr(colon + 1))));
-    if (!endpoint.starts_with("tcp://") ||
-        ::inet_pton(AF_INET, endpoint.substr(6, colon - 6).c_str(), &in.sin_addr) != 1) {
-        throw std::runtime_error("not tcp://A.B.C.D:PORT or ipc://PATH: " + endpoint);
-    }
-    address.bytes = sizeof in;
-    return address;
-}
-
 }  // namespace
 
 ZmtpPeer::ZmtpPeer(const std::string& endpoint, Duration limit) {
     const Deadline deadline(limit);
-    const Address address = parse(endpoint);
+    const SocketAddress address = socket_address(endpoint);
     fd_ = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd_ < 0) throw_errno("socket");
-    while (::connect(fd_, reinterpret_cast<const sockaddr*>(&address.storage), address.bytes) != 0) {
+    while (::connect(fd_, address.get(), address.bytes) != 0) {
         if (errno == EISCONN) break;
         const bool wait = errno == EINPROGRESS || errno == EALREADY || errno == EAGAIN || errno == EINTR;
         if (wait && errno == EAGAIN) pass_time(1ms);  // a unix socket whose queue of connections is full
