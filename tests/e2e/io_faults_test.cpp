@@ -18,6 +18,7 @@
 #include <mutex>
 #include <thread>
 
+#include "proto/base/random.h"
 #include "tests/e2e/fault_trial.h"
 #include "tests/support/seed.h"
 
@@ -94,6 +95,10 @@ std::vector<Fault> choose(const std::vector<FileCall>& calls, std::uint64_t seed
             (often[call.sort()] <= kRare && !fault.sticky ? chosen : repeated).push_back(fault);
         }
     }
+    // The same order in every run: so the offsets share out all faults among them, and none always meets the same
+    // calls.
+    Random order(1);
+    for (std::size_t i = repeated.size(); i > 1; --i) std::swap(repeated[i - 1], repeated[order.below(i)]);
     const std::size_t room = kTrialsDefault - std::min(kTrialsDefault - 1, chosen.size());
     const std::uint64_t stride = count_from_env("TELPHER_FAULT_STRIDE", (repeated.size() + room - 1) / room);
     const std::uint64_t offset = stride == 0 ? 0 : seed % stride;
