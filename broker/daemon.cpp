@@ -23,6 +23,7 @@
 #include "broker/descriptors.h"
 #include "broker/door.h"
 #include "broker/log/dir_lock.h"
+#include "broker/log/file.h"
 #include "broker/reload.h"
 #include "broker/replay_progress.h"
 #include "broker/zap.h"
@@ -47,10 +48,10 @@ constexpr auto kSampleWait = std::chrono::seconds(2);
 constexpr auto kLogEndsWithin = milliseconds(2000);
 
 Result<void> prepare_dir(const std::string& dir) {
-    std::error_code error;
-    std::filesystem::create_directories(dir, error);
-    if (error == std::errc::no_space_on_device) return fail(Code::kDiskFull, "cannot make " + dir);
-    if (error) return fail(Code::kIo, "cannot make " + dir + ": " + error.message());
+    // Durably, and its parents: else a power cut could take the folder with all that was confirmed in it.
+    if (auto made = log::posix_file_system().make_dir(dir); !made) {
+        return fail(made.error().code(), "cannot make " + dir + ": " + made.error().detail());
+    }
     if (::access(dir.c_str(), R_OK | W_OK | X_OK) != 0) return fail(Code::kIo, "cannot write in " + dir);
     return {};
 }

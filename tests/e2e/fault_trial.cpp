@@ -58,19 +58,6 @@ private:
     std::optional<Process> process_;
 };
 
-std::vector<FileCall> read_report(const std::filesystem::path& path) {
-    std::vector<FileCall> calls;
-    std::ifstream report(path);
-    for (std::string line; std::getline(report, line);) {
-        std::istringstream words(line);
-        std::string what;
-        FileCall call;
-        words >> what >> call.number >> call.name >> call.path;
-        calls.push_back(std::move(call));
-    }
-    return calls;
-}
-
 /// The workload on a thread of its own: the one that started the broker must stay to see it end.
 class Client {
 public:
@@ -141,6 +128,19 @@ std::string FileCall::sort() const {
         file.erase(0, 1);
     }
     return name + " " + file;
+}
+
+std::vector<FileCall> read_report(const std::filesystem::path& path) {
+    std::vector<FileCall> calls;
+    std::ifstream report(path);
+    for (std::string line; std::getline(report, line);) {
+        std::istringstream words(line);
+        std::string what;
+        FileCall call;
+        words >> what >> call.number >> call.name >> call.path;
+        calls.push_back(std::move(call));
+    }
+    return calls;
 }
 
 bool TrialOutcome::said_so() const {

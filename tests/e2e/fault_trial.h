@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ struct FileCall {
     [[nodiscard]] std::string sort() const;
     [[nodiscard]] bool writes() const { return name.find("write") != std::string::npos; }
 };
+
+/// What the shim reported to that file.
+std::vector<FileCall> read_report(const std::filesystem::path& path);
 
 struct TrialOutcome {
     std::vector<FileCall> calls;       ///< If none was to fail.
