@@ -45,6 +45,23 @@ void add_daemon_flags(CLI::App& app, Invocation& invocation, Showing& showing) {
         ->needs(print);
 }
 
+void add_copying(CLI::App& app, OfflineOptions& offline, CLI::App*& exporting, CLI::App*& importing) {
+    exporting = app.add_subcommand(
+        "export", "Writes a stopped daemon's queues and messages as JSON lines: a backup, or to be imported elsewhere");
+    exporting->add_option("--data-dir", offline.data_dir, "Data directory; nothing in it changes")
+        ->required()
+        ->type_name("DIR");
+    exporting->add_option("--queue", offline.queues, "Only this queue (again for more)")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+    exporting->add_option("-o,--output", offline.file, "Where to, all or nothing (default: stdout)")->type_name("FILE");
+    importing = app.add_subcommand("import", "Makes a data directory of what export wrote, all or nothing");
+    importing->add_option("--data-dir", offline.data_dir, "Data directory: a new or an empty one")
+        ->required()
+        ->type_name("DIR");
+    importing->add_option("-i,--input", offline.file, "The export (default: stdin)")->type_name("FILE");
+}
+
 int print_config(const Invocation& invocation, const Showing& showing) {
     const auto& settings = telpher::broker::daemon_table().settings();
     std::string text;
@@ -94,6 +111,9 @@ int main(int argc, char** argv) {
         "damage to confirmed data nothing is changed");
     fsck->add_flag("--dry-run", offline.dry_run, "With --repair: print what it would do and change nothing")
         ->needs(repair);
+    CLI::App* exporting = nullptr;
+    CLI::App* importing = nullptr;
+    add_copying(app, offline, exporting, importing);
     app.require_subcommand(0, 1);
     if (argc == 3 && std::string_view(argv[1]) == "__man" && std::string_view(argv[2]) == "telpherd.toml") {
         return std::fputs(telpher::broker::config_page().c_str(), stdout) < 0 ? 1 : 0;
@@ -109,6 +129,8 @@ int main(int argc, char** argv) {
     }
     if (dump->parsed()) return telpher::broker::dump(offline);
     if (fsck->parsed()) return telpher::broker::fsck(offline);
+    if (exporting->parsed()) return telpher::broker::export_data(offline);
+    if (importing->parsed()) return telpher::broker::import_data(offline);
     invocation.file_given = app.count("--config") > 0;
     if (showing.print) return print_config(invocation, showing);
     if (showing.check) return check_config(invocation);

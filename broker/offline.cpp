@@ -2,22 +2,16 @@
 
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
+#include <system_error>
 
 #include "broker/daemon.h"
-#include "broker/log/dir_lock.h"
 #include "broker/log/dump.h"
 #include "broker/log/fsck.h"
 
 namespace telpher::broker {
 namespace {
-
-int report(const Error& error) {
-    std::fprintf(stderr, "telpherd: %s\n", error.message().c_str());
-    return exit_status(error.code());
-}
-
-std::string shard_dir(const OfflineOptions& options) { return options.data_dir + "/shard-0"; }
 
 log::DumpOptions filter_of(const std::string& queue) {
     log::DumpOptions filter;
@@ -34,8 +28,23 @@ log::DumpOptions filter_of(const std::string& queue) {
 
 }  // namespace
 
+Result<log::DirLock> take_log(const OfflineOptions& options) {
+    auto lock = log::DirLock::take(options.data_dir);
+    std::error_code ignored;
+    if (lock && !std::filesystem::exists(shard_dir(options), ignored))
+        return fail(Code::kNotFound, options.data_dir + " holds no log");
+    return lock;
+}
+
+int report(const Error& error) {
+    std::fprintf(stderr, "telpherd: %s\n", error.message().c_str());
+    return exit_status(error.code());
+}
+
+std::string shard_dir(const OfflineOptions& options) { return options.data_dir + "/shard-0"; }
+
 int dump(const OfflineOptions& options) {
-    const auto lock = log::DirLock::take(options.data_dir);
+    const auto lock = take_log(options);
     if (!lock) return report(lock.error());
     const auto done = log::dump(log::posix_file_system(), shard_dir(options), filter_of(options.queue), std::cout);
     std::cout.flush();
@@ -43,7 +52,7 @@ int dump(const OfflineOptions& options) {
 }
 
 int fsck(const OfflineOptions& options) {
-    const auto lock = log::DirLock::take(options.data_dir);
+    const auto lock = take_log(options);
     if (!lock) return report(lock.error());
     const auto result = log::fsck(log::posix_file_system(), shard_dir(options), std::cout,
                                   {.repair = options.repair, .dry_run = options.dry_run});

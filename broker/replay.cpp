@@ -461,6 +461,10 @@ void Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
         if (TELPHER_MUTANT("replayed-messages-pin-nothing")) continue;
         if (live.messages > 0) log.add_live(segment, live);
     }
+    finish(hold_until, orphans_until);
+}
+
+void Replay::finish(Instant hold_until, Instant orphans_until) {
     for (const auto& [name, queue] : catalog_.by_name()) {
         if (queue->durable()) {
             const Instant hold = TELPHER_MUTANT("hold-not-kept") ? now_ : hold_until;

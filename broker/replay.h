@@ -27,6 +27,8 @@ public:
     /// The end of the log: holds, live counts, memory queues. `orphans_until`: open producers have so long to come
     /// back.
     void finish(log::Log& log, Instant hold_until, Instant orphans_until);
+    /// The same of a log that nobody goes on with.
+    void finish(Instant hold_until, Instant orphans_until);
 
     /// The highest boot counter seen.
     [[nodiscard]] std::uint64_t boot() const { return boot_; }
