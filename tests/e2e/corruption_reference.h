@@ -1,0 +1,48 @@
+// Data directories as brokers leave them, with all kinds of files in them, and what must be in each: for tests that
+// damage them. Values; one thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace telpher::test {
+
+using FileBytes = std::vector<std::byte>;
+/// The files of a shard's folder, by name.
+using Folder = std::map<std::string, FileBytes>;
+
+/// What was promised of queue kQueue. The message with id n was put with payload_of(n).
+struct Promised {
+    std::uint64_t put = 0;             ///< Ids below were sent to the broker.
+    std::set<std::uint64_t> stored;    ///< Confirmed ...
+    std::set<std::uint64_t> settled;   ///< ... and of these, a settle was confirmed.
+    std::set<std::uint64_t> doubtful;  ///< A settle was sent, and not confirmed.
+
+    /// Confirmed, and no settle was sent: these must be there.
+    [[nodiscard]] std::set<std::uint64_t> live() const;
+};
+
+struct Reference {
+    std::string name;
+    bool clean = false;  ///< Stopped in order; else killed under load.
+    std::uint64_t segment_bytes = 0;
+    Folder files;
+    std::vector<Folder> older;  ///< The same folder at earlier moments.
+    Promised promised;
+};
+
+inline constexpr const char* kQueue = "q";
+
+/// 20 to 1,500 bytes that no other number has.
+std::string payload_of(std::uint64_t number);
+
+/// A simulated broker of small segments (tests/sim): the shard and the log as they are, files in memory.
+Reference simulated_reference(std::uint64_t seed, bool clean);
+/// A telpherd, with the segments that it has at least: stopped by SIGTERM, or by SIGKILL under load.
+Reference daemon_reference(std::uint64_t seed, bool clean);
+
+}  // namespace telpher::test
