@@ -92,14 +92,15 @@ ExportedMessage standing_of(const HostedQueue& queue, const RestingLog& log, con
 
 Result<void> write_run(const HostedQueue& queue, const RestingLog& log, const RestingLog::Run& run, LineWriter& lines) {
     if (run.batch.header().attribute_bytes > 0) return fail(Code::kFormat, "a batch with columns");
-    const auto count = static_cast<std::uint32_t>(run.stretch.range.count);
-    const Slice lengths = run.batch.lengths(run.stretch.index, count);
-    const Slice records = run.batch.records(run.stretch.index, count);
+    const queue::StoredBatch& stored = run.stretch.stored.batch;
+    const auto count = static_cast<std::uint32_t>(stored.range.count);
+    const Slice lengths = run.batch.lengths(stored.index, count);
+    const Slice records = run.batch.records(stored.index, count);
     ExportedMessage message = standing_of(queue, log, run);
     std::size_t at = 0;
     for (std::uint32_t i = 0; i < count; ++i) {
         const auto bytes = load_le<std::uint32_t>(lengths.data() + i * sizeof(std::uint32_t));
-        message.id = run.stretch.range.first + i;
+        message.id = stored.range.first + i;
         set_record(records.bytes().subspan(at, bytes), message);
         at += bytes;
         if (auto written = lines.write(message); !written) return written;
@@ -139,7 +140,7 @@ Result<ExportSummary> export_log(log::FileSystem& files, const std::string& dir,
     }
     for (const HostedQueue* queue : *chosen) {
         const auto done = (*log)->each(*queue, [&](const RestingLog::Run& run) {
-            summary.messages += run.stretch.range.count;
+            summary.messages += run.stretch.stored.messages;
             return write_run(*queue, **log, run, lines);
         });
         if (!done) return fail(done.error());

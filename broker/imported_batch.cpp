@@ -78,14 +78,25 @@ void ImportedBatch::note(const ExportedMessage& message, std::uint64_t bytes) {
     queue::Queue::LiveRun standing = standing_of(message);
     if (!stretches_.empty()) {
         queue::Queue::Stretch& last = stretches_.back();
-        if (last.range.end() == message.id && same(last.standing, standing)) {
-            ++last.range.count;
-            last.bytes += bytes;
-            return;
-        }
+        if (last.present.front().end() == message.id && same(last.standing, standing)) return grow(last, bytes);
     }
     if (standing.note) reason_bytes_ += standing.note->reason.size();
-    stretches_.push_back({{message.id, 1}, 0, bytes, std::move(standing)});
+    queue::Queue::Stretch& stretch = stretches_.emplace_back();
+    stretch.present = {{message.id, 0}};
+    stretch.standing = std::move(standing);
+    grow(stretch, bytes);
+}
+
+/// One message more, of a batch that has these messages only.
+void ImportedBatch::grow(queue::Queue::Stretch& stretch, std::uint64_t bytes) {
+    queue::Range& range = stretch.present.front();
+    ++range.count;
+    stretch.standing.span = range;
+    queue::LiveBatch& stored = stretch.stored;
+    stored.batch.range = range;
+    stored.batch.bytes += bytes;
+    stored.messages = stored.of_count = range.count;
+    stored.bytes = stored.batch.bytes;
 }
 
 Slice ImportedBatch::seal() {

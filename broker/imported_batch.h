@@ -27,6 +27,7 @@ public:
     static WallTime wall(Instant due);
 
 private:
+    static void grow(queue::Queue::Stretch& stretch, std::uint64_t bytes);
     bool append(const ExportedMessage& message);
     void note(const ExportedMessage& message, std::uint64_t bytes);
 

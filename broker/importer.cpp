@@ -125,8 +125,8 @@ private:
         const log::Appended appended = journal_.moved(queue_->id, stretches, body, wall_ms);
         log::Live live;
         for (const auto& stretch : stretches) {
-            live.messages += stretch.range.count;
-            live.bytes += stretch.bytes;
+            live.messages += stretch.stored.messages;
+            live.bytes += stretch.stored.bytes;
         }
         log_.add_live(appended.position.segment, live);
         return log_.uncommitted_bytes() < kFlushBytes ? Result<void>() : commit();

@@ -145,14 +145,17 @@ log::Appended Journal::moved(QueueId queue, std::span<const queue::Queue::Stretc
     std::uint64_t end = 0;
     log::Record record;
     for (const queue::Queue::Stretch& stretch : stretches) {
-        meta.add_ranges(stretch.range.first.value() - end);
-        meta.add_ranges(stretch.range.count);
-        end = stretch.range.end().value();
+        const queue::Range& range = stretch.stored.batch.range;
+        meta.add_ranges(range.first.value() - end);
+        meta.add_ranges(range.count);
+        end = range.end().value();
         meta.add_deliveries(stretch.standing.tries.deliveries);
         meta.add_attempts(stretch.standing.tries.attempts);
         const bool delayed = stretch.standing.state == queue::Queue::Peeked::kDelayed;
         meta.add_due_ms(delayed ? wall_ms(stretch.standing.due) : 0);
-        meta.add_bytes(stretch.bytes);
+        meta.add_bytes(stretch.stored.batch.bytes);
+        meta.add_of_count(static_cast<std::uint32_t>(stretch.stored.of_count));
+        meta.add_at(static_cast<std::uint32_t>(stretch.stored.at));
         const queue::DeathNote& note = stretch.standing.note;
         meta.add_dead(note ? static_cast<std::uint32_t>(note->cause) : 0);
         meta.add_dead_ms(note ? static_cast<std::uint64_t>(note->at.ms) : 0);
@@ -179,8 +182,8 @@ void Journal::moved_reasons(QueueId queue, std::span<const queue::Queue::Stretch
         meta.set_cause(static_cast<std::uint32_t>(note->cause));
         meta.set_wall_ms(static_cast<std::uint64_t>(note->at.ms));
         meta.set_reason(note->reason);
-        meta.add_ranges(stretch.range.first.value());
-        meta.add_ranges(stretch.range.count);
+        meta.add_ranges(stretch.standing.span.first.value());
+        meta.add_ranges(stretch.standing.span.count);
         meta.add_deliveries(stretch.standing.tries.deliveries);
         meta.add_attempts(stretch.standing.tries.attempts);
         append(log::Kind::kDeath, queue, meta);

@@ -24,8 +24,8 @@ struct Producer;
 
 class Journal {
 public:
-    /// A range costs at most 10 + 10 bytes, its tries, due time and bytes 5 + 5 + 10 + 10, a death 1 + 10: a record's
-    /// meta stays below 64 KiB.
+    /// A range costs at most 10 + 10 bytes, its tries and due time 5 + 5 + 10, what it weighs 5 + 3 + 3, a death 1 +
+    /// 10: a record's meta stays below 64 KiB.
     static constexpr std::size_t kRangesPerRecord = 1000;
     /// Replaying the settling or return of a range takes as long as reading about so many bytes of messages.
     static constexpr std::uint64_t kRangeCost = 512;

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "broker/checkpoint.h"
+#include "broker/queue/mean_bytes.h"
 #include "broker/queue_options.h"
+#include "broker/stored_batch.h"
 #include "proto/base/check.h"
 #include "proto/base/mutant.h"
 
@@ -276,8 +278,20 @@ Result<void> Replay::moved(HostedQueue& queue, const log::v1::MoveMeta& meta, co
             return corrupt("a move record of other messages");
         }
         if (!queue.durable() || range.end() < range.first) return corrupt("messages out of place");
+        // Older records do not say of what batch it is a part: of one of its own.
+        const std::uint64_t of_count = meta.of_count_size() == count ? meta.of_count(i) : range.count;
+        const std::uint64_t at = meta.at_size() == count ? meta.at(i) : 0;
+        if (range.count > of_count || at > of_count - range.count) return corrupt("a move record of other messages");
+        const auto present = present_in(*view, index, range);
+        if (present.empty() || present.front().first != range.first || present.back().end() != range.end())
+            return corrupt("a move record whose messages are not there");
         const WallTime put_time = past(static_cast<std::uint64_t>(view->header().put_time.ms));
-        const queue::StoredBatch batch{ref_of(record.position), range, meta.bytes(i), index, put_time};
+        queue::LiveBatch batch{{ref_of(record.position), range, meta.bytes(i), index, put_time}, 0, 0, of_count, at};
+        const queue::MeanBytes mean(of_count, meta.bytes(i));
+        for (const queue::Range& run : present) {
+            batch.messages += run.count;
+            batch.bytes += mean.of(at + (run.first - range.first), run.count);
+        }
         queue::Queue::LiveRun standing;
         standing.span = range;
         standing.tries = {meta.deliveries(i), meta.attempts(i)};
@@ -290,12 +304,12 @@ Result<void> Replay::moved(HostedQueue& queue, const log::v1::MoveMeta& meta, co
             standing.note = queue.note(
                 {static_cast<queue::Cause>(meta.dead(i)), WallTime{static_cast<std::int64_t>(meta.dead_ms(i))}, {}});
         }
-        if (!TELPHER_MUTANT("replay-without-moves")) queue.queue.restore_moved(batch, standing);
+        if (!TELPHER_MUTANT("replay-without-moves")) queue.queue.restore_moved(batch, present, standing);
         index += static_cast<std::uint32_t>(range.count);
         log::Live& live = live_[record.position.segment];
-        live.messages += range.count;
+        live.messages += batch.messages;
         live.bytes += batch.bytes;
-        messages_ += range.count;
+        messages_ += batch.messages;
     }
     free(queue);
     return {};

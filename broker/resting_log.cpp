@@ -69,8 +69,9 @@ Result<void> RestingLog::each(const HostedQueue& queue, const std::function<Resu
         if (!record) return fail(record.error());
         const auto view = open_stored(*record, queue.id, stored.range.first, stored.index);
         if (!view) return fail(view.error());
-        for (const queue::Queue::Stretch& stretch : queue.queue.stored_in(stored.ref, stored.range)) {
-            if (stretch.index + stretch.range.count > view->count()) return fail(Code::kCorrupt, "a batch cut short");
+        for (const queue::Queue::Stretch& stretch : queue.queue.stored_in(stored.ref, stored.range, 0)) {
+            const queue::StoredBatch& batch = stretch.stored.batch;
+            if (batch.index + batch.range.count > view->count()) return fail(Code::kCorrupt, "a batch cut short");
             if (auto taken = take({stretch, *view}); !taken) return taken;
         }
     }

@@ -18,6 +18,19 @@ constexpr double kSegmentsTooMany = 16;
 constexpr double kSegmentsSpared = 0.5;
 /// Headers of a record and its batch, with their padding, at most.
 constexpr std::size_t kRecordOverhead = 256;
+/// What is gone between two messages is written as lengths of 0, up to here: about what another piece would cost in
+/// memory and in the record's meta.
+constexpr std::uint64_t kGoneBetweenMax = 16;
+
+std::vector<batch::View::Run> runs_of(const queue::Queue::Stretch& stretch) {
+    const queue::StoredBatch& batch = stretch.stored.batch;
+    std::vector<batch::View::Run> runs;
+    for (const queue::Range& range : stretch.present) {
+        runs.push_back({batch.index + static_cast<std::uint32_t>(range.first - batch.range.first),
+                        static_cast<std::uint32_t>(range.count)});
+    }
+    return runs;
+}
 
 }  // namespace
 
@@ -106,7 +119,7 @@ Result<void> Rewriter::move(const log::StoredRecord& record) {
     if (!ranges) return fail(ranges.error());
     std::vector<queue::Queue::Stretch> stretches;
     for (const queue::Range& range : *ranges) {
-        const auto part = queue->queue.stored_in(ref_of(record.position), range);
+        const auto part = queue->queue.stored_in(ref_of(record.position), range, kGoneBetweenMax);
         stretches.insert(stretches.end(), part.begin(), part.end());
     }
     if (TELPHER_MUTANT("rewriter-forgets") && stretches.size() > 1) stretches.pop_back();
@@ -117,15 +130,19 @@ Result<void> Rewriter::move(const log::StoredRecord& record) {
 void Rewriter::write(HostedQueue& queue, const batch::View& view, std::vector<queue::Queue::Stretch> stretches) {
     const std::size_t parts = stretches.size() / Journal::kRangesPerRecord + 1;
     core_.journal.reserve(view.bytes().size() + parts * kRecordOverhead);
-    std::vector<queue::StoredBatch> moved;
+    std::vector<queue::LiveBatch> moved;
     const auto wall_ms = [this](Instant at) { return core_.wall_ms(at); };
     for (std::span<const queue::Queue::Stretch> left(stretches); !left.empty();) {
         const auto part = left.first(std::min(left.size(), Journal::kRangesPerRecord));
         left = left.subspan(part.size());
         std::vector<batch::View::Run> runs;
-        for (const auto& stretch : part)
-            runs.push_back({stretch.index, static_cast<std::uint32_t>(stretch.range.count)});
-        auto picked = batch::View::reopen(view.pick(runs), false);
+        std::vector<batch::View::Run> kept;
+        for (const auto& stretch : part) {
+            const queue::StoredBatch& batch = stretch.stored.batch;
+            runs.push_back({batch.index, static_cast<std::uint32_t>(batch.range.count)});
+            std::ranges::copy(runs_of(stretch), std::back_inserter(kept));
+        }
+        auto picked = batch::View::reopen(view.pick(runs, kept), false);
         TELPHER_CHECK(picked.has_value());
         bytes_moved_ += picked->bytes().size();
         const auto position = core_.journal.moved(queue.id, part, picked->bytes(), wall_ms).position;
@@ -133,10 +150,13 @@ void Rewriter::write(HostedQueue& queue, const batch::View& view, std::vector<qu
         std::uint32_t index = 0;
         log::Live live;
         for (const auto& stretch : part) {
-            moved.push_back({ref, stretch.range, stretch.bytes, index, view.header().put_time});
-            index += TELPHER_MUTANT("rewriter-mixes-up") ? 0 : static_cast<std::uint32_t>(stretch.range.count);
-            live.messages += stretch.range.count;
-            live.bytes += stretch.bytes;
+            moved.push_back(stretch.stored);
+            queue::StoredBatch& batch = moved.back().batch;
+            batch.ref = ref;
+            batch.index = index;
+            index += TELPHER_MUTANT("rewriter-mixes-up") ? 0 : static_cast<std::uint32_t>(batch.range.count);
+            live.messages += stretch.stored.messages;
+            live.bytes += stretch.stored.bytes;
         }
         core_.log.add_live(position.segment, live);
         // Until it is committed it cannot be read back.

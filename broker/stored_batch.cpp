@@ -38,6 +38,18 @@ Result<std::vector<queue::Range>> messages_of(const log::StoredRecord& record, s
     return ranges;
 }
 
+std::vector<queue::Range> present_in(const batch::View& batch, std::uint32_t index, const queue::Range& span) {
+    const Slice lengths = batch.lengths(index, static_cast<std::uint32_t>(span.count));
+    std::vector<queue::Range> present;
+    for (std::uint64_t i = 0; i < span.count; ++i) {
+        if (load_le<std::uint32_t>(lengths.data() + i * sizeof(std::uint32_t)) == 0) continue;
+        const Offset at = span.first + i;
+        if (present.empty() || present.back().end() != at) present.push_back({at, 0});
+        ++present.back().count;
+    }
+    return present;
+}
+
 Result<batch::View> open_stored(const log::StoredRecord& record, QueueId queue, Offset offset, std::uint32_t index) {
     auto view = batch::View::reopen(record.body, false);
     if (!view) return corrupt(record, view.error().message());

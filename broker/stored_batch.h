@@ -12,6 +12,9 @@ namespace telpher::broker {
 /// The messages of a kBatch or kMove record, in the order of its body. kCorrupt if its meta makes no sense.
 Result<std::vector<queue::Range>> messages_of(const log::StoredRecord& record, std::uint32_t count);
 
+/// What there is of `span`, whose first message is number `index` of a batch that was written again.
+std::vector<queue::Range> present_in(const batch::View& batch, std::uint32_t index, const queue::Range& span);
+
 /// The batch in `record`, whose checksum the log has proven. kCorrupt if its message `index` is not message `offset` of
 /// `queue`: a whole record, but in the place of another.
 Result<batch::View> open_stored(const log::StoredRecord& record, QueueId queue, Offset offset, std::uint32_t index);

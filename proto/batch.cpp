@@ -85,8 +85,11 @@ Result<void> check_table(Bytes batch, const Header& header, std::uint32_t column
     return {};
 }
 
+/// May a record be left out, its length 0?
+enum class LeftOut { kRefused, kTaken };
+
 /// The one pass over the lengths: each in bounds, and together exactly the bytes that are left.
-Result<void> check_lengths(Bytes batch, const Header& header, std::size_t message_bytes_max) {
+Result<void> check_lengths(Bytes batch, const Header& header, std::size_t message_bytes_max, LeftOut left_out) {
     const std::byte* lengths = batch.data() + kHeaderBytes;
     std::uint64_t sum = 0;
     std::uint32_t least = UINT32_MAX;
@@ -97,7 +100,7 @@ Result<void> check_lengths(Bytes batch, const Header& header, std::size_t messag
         least = std::min(least, length);
         most = std::max(most, length);
     }
-    if (least == 0) return fail(Code::kProtocol, "batch with an empty record");
+    if (least == 0 && left_out == LeftOut::kRefused) return fail(Code::kProtocol, "batch with an empty record");
     const std::uint64_t before = kHeaderBytes + kLengthBytes * header.count + header.attribute_bytes;
     if (sum != batch.size() - before) return fail(Code::kProtocol, "batch lengths do not add up");
     if (most > message_bytes_max) return fail(Code::kTooLarge, "message bytes");
@@ -105,13 +108,13 @@ Result<void> check_lengths(Bytes batch, const Header& header, std::size_t messag
 }
 
 /// Everything but the checksum.
-Result<Header> check_shape(Bytes batch, std::size_t message_bytes_max, std::uint32_t columns_known) {
+Result<Header> check_shape(Bytes batch, std::size_t message_bytes_max, std::uint32_t columns_known, LeftOut left_out) {
     const auto header = check_header(batch);
     if (!header) return header;
     const std::uint64_t before = kHeaderBytes + kLengthBytes * header->count + std::uint64_t{header->attribute_bytes};
     if (before > batch.size()) return fail(Code::kProtocol, "batch shorter than its tables");
     if (auto table = check_table(batch, *header, columns_known); !table) return fail(std::move(table.error()));
-    if (auto lengths = check_lengths(batch, *header, message_bytes_max); !lengths)
+    if (auto lengths = check_lengths(batch, *header, message_bytes_max, left_out); !lengths)
         return fail(std::move(lengths.error()));
     return header;
 }
@@ -170,14 +173,14 @@ std::size_t column_bytes(Column column) {
 }
 
 Result<View> View::parse(Slice bytes, std::size_t message_bytes_max, std::uint32_t columns_known) {
-    auto header = check_shape(bytes.bytes(), message_bytes_max, columns_known);
+    auto header = check_shape(bytes.bytes(), message_bytes_max, columns_known, LeftOut::kRefused);
     if (!header) return fail(std::move(header.error()));
     if (checksum(bytes.bytes()) != header->checksum) return fail(Code::kChecksum, "batch");
     return View(std::move(bytes), *header);
 }
 
 Result<View> View::reopen(Slice bytes, bool verify) {
-    auto header = check_shape(bytes.bytes(), limits::kMessageBytesMax, kColumnsDefined);
+    auto header = check_shape(bytes.bytes(), limits::kMessageBytesMax, kColumnsDefined, LeftOut::kTaken);
     if (!header) {
         const bool newer = header.error().code() == Code::kUnsupported;
         return fail(newer ? Code::kFormat : Code::kCorrupt, header.error().detail());
@@ -213,23 +216,45 @@ Slice View::records(std::uint32_t index, std::uint32_t count) const {
 
 Slice View::cut(std::uint32_t index, std::uint32_t count) const {
     const Run run{index, count};
-    return pick({&run, 1});
+    return pick({&run, 1}, {&run, 1});
 }
 
-Slice View::pick(std::span<const Run> runs) const {
-    TELPHER_CHECK(!runs.empty());
+std::uint32_t View::count_of(std::span<const Run> runs) const {
     std::uint32_t end = 0;
-    Header header = header_;
-    header.count = 0;
-    std::size_t record_bytes = 0;
+    std::uint32_t count = 0;
     for (const Run& run : runs) {
         TELPHER_CHECK(run.count > 0 && run.index >= end && run.index <= header_.count &&
                       run.count <= header_.count - run.index);
         end = run.index + run.count;
-        header.count += run.count;
-        record_bytes += records(run.index, run.count).size();
+        count += run.count;
     }
-    if (header.count == header_.count) return bytes_;
+    return count;
+}
+
+/// Lengths of `runs`, 0 for what is not in `kept`.
+std::byte* View::pick_lengths(std::span<const Run> runs, std::span<const Run> kept, std::byte* at) const {
+    for (const Run& run : runs) {
+        std::uint32_t index = run.index;
+        for (; !kept.empty() && kept.front().index < run.index + run.count; kept = kept.subspan(1)) {
+            const Run& keep = kept.front();
+            TELPHER_CHECK(keep.index >= index && keep.index + keep.count <= run.index + run.count);
+            at = std::fill_n(at, kLengthBytes * (keep.index - index), std::byte{0});
+            at = std::ranges::copy(lengths(keep.index, keep.count).bytes(), at).out;
+            index = keep.index + keep.count;
+        }
+        at = std::fill_n(at, kLengthBytes * (run.index + run.count - index), std::byte{0});
+    }
+    TELPHER_CHECK(kept.empty());
+    return at;
+}
+
+Slice View::pick(std::span<const Run> runs, std::span<const Run> kept) const {
+    TELPHER_CHECK(!kept.empty());
+    Header header = header_;
+    header.count = count_of(runs);
+    if (count_of(kept) == header_.count) return bytes_;
+    std::size_t record_bytes = 0;
+    for (const Run& run : kept) record_bytes += records(run.index, run.count).size();
     header.first += runs.front().index;
     const std::byte* table = bytes_.data() + kHeaderBytes + kLengthBytes * header_.count;
     const std::uint32_t present = header_.attribute_bytes != 0 ? load_le<std::uint32_t>(table) : 0;
@@ -238,9 +263,9 @@ Slice View::pick(std::span<const Run> runs) const {
     const std::size_t size = kHeaderBytes + kLengthBytes * header.count + header.attribute_bytes + record_bytes;
     auto owner = std::make_shared_for_overwrite<std::byte[]>(size);
     std::byte* at = owner.get() + kHeaderBytes;
-    for (const Run& run : runs) at = std::ranges::copy(lengths(run.index, run.count).bytes(), at).out;
+    at = pick_lengths(runs, kept, at);
     if (present != 0) at = pick_attributes(table, present, runs, at);
-    for (const Run& run : runs) at = std::ranges::copy(records(run.index, run.count).bytes(), at).out;
+    for (const Run& run : kept) at = std::ranges::copy(records(run.index, run.count).bytes(), at).out;
     layout::finish({owner.get(), size}, header);
     const Bytes bytes(owner.get(), size);
     return {std::move(owner), bytes};

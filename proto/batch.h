@@ -14,7 +14,7 @@
 //  40   4  attribute bytes    0 unless bit 0
 //  44   4  reserved (0)
 //  48   8  XXH3-64 of bytes [0, 48) and [56, end)
-//  56      count u32          length of each record
+//  56      count u32          length of each record; in a log 0 for one that was gone when the batch was written again
 //          attribute table    (columns, see attributes below)
 //          records            one after the other
 //
@@ -86,7 +86,8 @@ public:
     /// one record.
     static Result<View> parse(Slice bytes, std::size_t message_bytes_max, std::uint32_t columns_known);
     /// A batch out of our own log, which was checked when it came in: bounds only, and the checksum if `verify`.
-    /// Errors: kFormat (version or column of a newer program), kCorrupt (anything else).
+    /// Records may be left out of it (length 0). Errors: kFormat (version or column of a newer program), kCorrupt
+    /// (anything else).
     static Result<View> reopen(Slice bytes, bool verify);
 
     [[nodiscard]] const Header& header() const { return header_; }
@@ -100,14 +101,17 @@ public:
     /// Messages [index, index + count) as a batch of their own: lengths, attributes and records cut, a new header
     /// (sequences go on).
     [[nodiscard]] Slice cut(std::uint32_t index, std::uint32_t count) const;
-    /// The same for several runs of messages, in rising order; the sequence is that of the first.
-    [[nodiscard]] Slice pick(std::span<const Run> runs) const;
+    /// The same for several runs of messages, in rising order; the sequence is that of the first. Of messages that are
+    /// not in `kept`, runs inside the others in the same order, only a length of 0 stays.
+    [[nodiscard]] Slice pick(std::span<const Run> runs, std::span<const Run> kept) const;
     /// Bytes of the records before `index` (0..count). Cheap when asked in rising order: a cursor remembers the last
     /// answer, which is why one View is used by one thread; copies are independent.
     [[nodiscard]] std::uint64_t bytes_before(std::uint32_t index) const;
 
 private:
     View(Slice bytes, const Header& header) : bytes_(std::move(bytes)), header_(header) {}
+    [[nodiscard]] std::uint32_t count_of(std::span<const Run> runs) const;
+    std::byte* pick_lengths(std::span<const Run> runs, std::span<const Run> kept, std::byte* at) const;
     std::byte* pick_attributes(const std::byte* table, std::uint32_t present, std::span<const Run> runs,
                                std::byte* at) const;
 

@@ -133,7 +133,9 @@ Json move_json(const v1::MoveMeta& meta) {
             {"deliveries", list_json(meta.deliveries())},
             {"attempts", list_json(meta.attempts())},
             {"due_ms", list_json(meta.due_ms())},
-            {"bytes", list_json(meta.bytes())}};
+            {"bytes", list_json(meta.bytes())},
+            {"of_count", list_json(meta.of_count())},
+            {"at", list_json(meta.at())}};
 }
 
 Json queue_json(const v1::QueueMeta& meta) {

@@ -53,7 +53,8 @@ auto BatchIndex::place_in(Batches::const_iterator found, Range range) -> Place {
             Range{range.first, std::min(range.count, batch.count - index)},
             MeanBytes(batch.of_count, batch.bytes),
             batch.at + index,
-            WallTime{std::int64_t{batch.put_seconds} * 1000}};
+            WallTime{std::int64_t{batch.put_seconds} * 1000},
+            first};
 }
 
 auto BatchIndex::place(Range range) const -> Place { return place_in(holding(batches_, range.first), range); }
@@ -133,23 +134,18 @@ std::uint64_t BatchIndex::release(Range range, const OffsetSet& present) {
     return bytes;
 }
 
-void BatchIndex::keep(Offset first, const Batch& batch, Offset from, Offset end, const OffsetSet& present) {
-    if (from >= end) return;
-    const auto skipped = static_cast<std::uint32_t>(from - first);
-    Batch piece = batch;
-    piece.at += skipped;
-    piece.index += skipped;
-    piece.count = static_cast<std::uint32_t>(end - from);
-    piece.live = 0;
-    piece.live_bytes = 0;
-    const MeanBytes mean(batch.of_count, batch.bytes);
-    for (Offset at = present.next(from); at < end;) {
-        const Offset stop = present.end_of_run(at, end);
-        piece.live += static_cast<std::uint32_t>(stop - at);
-        piece.live_bytes += static_cast<std::uint32_t>(mean.of(piece.at + (at - from), stop - at));
-        at = present.next(stop);
-    }
-    if (piece.live > 0) batches_.emplace(from, piece);
+auto BatchIndex::part_of(const Batch& batch, std::uint64_t skipped, std::uint64_t count) -> Batch {
+    Batch part = batch;
+    part.at += static_cast<std::uint32_t>(skipped);
+    part.index += static_cast<std::uint32_t>(skipped);
+    part.count = static_cast<std::uint32_t>(count);
+    part.live = 0;
+    part.live_bytes = 0;
+    return part;
+}
+
+void BatchIndex::enter(Offset first, const Batch& batch) {
+    if (batch.live > 0) batches_.emplace(first, batch);
 }
 
 void BatchIndex::carve(Range range, const OffsetSet& present) {
@@ -162,11 +158,47 @@ void BatchIndex::carve(Range range, const OffsetSet& present) {
             ++found;
             continue;
         }
+        const auto rest = [&, first = first, &batch = batch](Offset from, Offset to) {
+            Batch part = part_of(batch, from - first, to > from ? to - from : 0);
+            const Weight weight = weigh(found, {from, part.count}, present);
+            part.live = static_cast<std::uint32_t>(weight.messages);
+            part.live_bytes = static_cast<std::uint32_t>(weight.bytes);
+            return part;
+        };
+        const Batch before = rest(first, range.first);
+        const Batch behind = rest(range.end(), end);
         batches_.erase(found);
-        keep(first, batch, first, range.first, present);
-        keep(first, batch, range.end(), end, present);
+        enter(first, before);
+        enter(range.end(), behind);
         found = batches_.lower_bound(range.first);
     }
+}
+
+void BatchIndex::relocate(const LiveBatch& moved, const OffsetSet& present) {
+    const Range& range = moved.batch.range;
+    const auto found = holding(batches_, range.first);
+    const auto [first, batch] = *found;
+    const std::uint64_t skipped = range.first - first;
+    TELPHER_CHECK(skipped + range.count <= batch.count && batch.of_count == moved.of_count &&
+                  batch.bytes == moved.batch.bytes && batch.at + skipped == moved.at);
+    const Weight below = weigh(found, {first, skipped}, present);
+    TELPHER_CHECK(below.messages + moved.messages <= batch.live && below.bytes + moved.bytes <= batch.live_bytes);
+    Batch before = part_of(batch, 0, skipped);
+    before.live = static_cast<std::uint32_t>(below.messages);
+    before.live_bytes = static_cast<std::uint32_t>(below.bytes);
+    Batch piece = part_of(batch, skipped, range.count);
+    piece.ref = moved.batch.ref;
+    piece.index = moved.batch.index;
+    piece.live = static_cast<std::uint32_t>(moved.messages);
+    piece.live_bytes = static_cast<std::uint32_t>(moved.bytes);
+    Batch behind = part_of(batch, skipped + range.count, batch.count - skipped - range.count);
+    behind.live = batch.live - before.live - piece.live;
+    behind.live_bytes = batch.live_bytes - before.live_bytes - piece.live_bytes;
+    freed_.push_back({batch.ref, moved.messages, moved.bytes, before.live + behind.live == 0});
+    batches_.erase(found);
+    enter(first, before);
+    enter(range.first, piece);
+    enter(range.end(), behind);
 }
 
 bool BatchIndex::fits(const LiveBatch& live) const {

@@ -29,6 +29,7 @@ public:
         MeanBytes mean;      ///< Of the batch ...
         std::uint64_t at{};  ///< ... in which range.first has this number.
         WallTime put;
+        Offset piece;  ///< The first message of the batch, or of the piece of it that is kept as one.
         [[nodiscard]] std::uint64_t bytes() const { return mean.of(at, range.count); }
     };
 
@@ -54,6 +55,9 @@ public:
     void places(Range range, const OffsetSet& present, Visit visit) const;
     /// Nothing of `range` is in these batches any more: what is left of them beside it, if `present`, becomes pieces.
     void carve(Range range, const OffsetSet& present);
+    /// A piece of a batch, or all of it, is stored in another place; it must weigh what it did, and nothing else of the
+    /// batch be `present` between its messages.
+    void relocate(const LiveBatch& moved, const OffsetSet& present);
 
     [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
     [[nodiscard]] std::size_t size() const { return batches_.size(); }
@@ -96,10 +100,12 @@ private:
         std::uint64_t bytes = 0;
     };
     [[nodiscard]] static Weight weigh(Batches::const_iterator batch, Range range, const OffsetSet& present);
+    /// A part of it, of which nothing lives yet.
+    [[nodiscard]] static Batch part_of(const Batch& batch, std::uint64_t skipped, std::uint64_t count);
+    /// Enters it, if anything of it lives.
+    void enter(Offset first, const Batch& batch);
     /// Takes so much off a batch and notes it; returns the next one, as it may be over then.
     Batches::iterator take(Batches::iterator batch, std::uint64_t messages, std::uint64_t bytes);
-    /// Enters what of `batch` lies in [from, end), if anything of it is present.
-    void keep(Offset first, const Batch& batch, Offset from, Offset end, const OffsetSet& present);
 
     Batches batches_;
     std::uint64_t bytes_ = 0;

@@ -230,8 +230,8 @@ bool Ledger::restore_run(Range span, const Standing& to) {
     return true;
 }
 
-void Ledger::restore_moved(const StoredBatch& batch, const Standing& to) {
-    const Range& range = batch.range;
+void Ledger::restore_moved(const LiveBatch& batch, const std::vector<Range>& present, const Standing& to) {
+    const Range& range = batch.batch.range;
     drop_all(range);
     next_offset_ = std::max(next_offset_, range.end());
     for (const Offset edge : {range.first, range.end()}) {
@@ -241,20 +241,15 @@ void Ledger::restore_moved(const StoredBatch& batch, const Standing& to) {
         dead_.split(edge);
     }
     batches_.carve(range, present_);
-    present_.add(range);
-    batches_.add(batch);
-    put_run(range, range.count, to);
+    for (const Range& run : present) present_.add(run);
+    batches_.restore(batch);
+    put_run(range, batch.messages, to);
     weigh(Where::kReady, to.where, batch.bytes);
 }
 
-void Ledger::relocate(const std::vector<StoredBatch>& moved) {
-    // The sums of bytes stay as they are: what moves weighs what it did, place by place.
-    for (const StoredBatch& batch : moved) {
-        const std::uint64_t bytes = batches_.release(batch.range);
-        TELPHER_CHECK(bytes == batch.bytes);
-        batches_.carve(batch.range, present_);
-        batches_.add(batch);
-    }
+// The sums of bytes stay as they are: what moves weighs what it did.
+void Ledger::relocate(const std::vector<LiveBatch>& moved) {
+    for (const LiveBatch& batch : moved) batches_.relocate(batch, present_);
 }
 
 void Ledger::move_all(Range range, const Standing& to) {

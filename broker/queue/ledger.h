@@ -92,9 +92,9 @@ public:
     /// Every message that is present is in a batch and in a place.
     [[nodiscard]] bool whole() const;
     /// Messages that were in other batches, or in none, are in this one; they stand so.
-    void restore_moved(const StoredBatch& batch, const Standing& to);
-    /// Messages are in other batches from now on, each of which has messages of one standing.
-    void relocate(const std::vector<StoredBatch>& moved);
+    void restore_moved(const LiveBatch& batch, const std::vector<Range>& present, const Standing& to);
+    /// Messages are in other batches from now on.
+    void relocate(const std::vector<LiveBatch>& moved);
     /// All that is present in `span` is in that place; false if nothing is, or it is in another place already.
     bool restore_run(Range span, const Standing& to);
 

@@ -368,6 +368,7 @@ public:
         Tries tries;
         Instant due;     ///< Delayed.
         DeathNote note;  ///< Dead.
+        bool operator==(const LiveRun&) const = default;
     };
     /// Takes what is in a queue. The parts come in the order of these functions.
     class Saver {
@@ -382,17 +383,17 @@ public:
     void save(Saver& saver) const;
 
     // --- messages that are stored elsewhere from now on ---
-    /// Messages next to each other, of one batch and one standing.
+    /// Messages of one batch and one standing, with nothing between them but what is gone.
     struct Stretch {
-        Range range;
-        std::uint32_t index = 0;  ///< Of the first in its batch.
-        std::uint64_t bytes = 0;
-        LiveRun standing;  ///< `span` is `range`.
+        LiveBatch stored;            ///< From the first message to the last.
+        LiveRun standing;            ///< Of the same.
+        std::vector<Range> present;  ///< What is there, in order.
     };
-    /// What of `range` is still there, and stored in that batch.
-    [[nodiscard]] std::vector<Stretch> stored_in(BatchRef batch, Range range) const;
+    /// What of `range` is still there, and stored in that batch. At most `gone_max` messages that are gone lie between
+    /// two of a stretch.
+    [[nodiscard]] std::vector<Stretch> stored_in(BatchRef batch, Range range, std::uint64_t gone_max) const;
     /// Stretches are stored there from now on. take_freed() says what left the old batches.
-    void relocate(const std::vector<StoredBatch>& moved);
+    void relocate(const std::vector<LiveBatch>& moved);
 
     // --- replay, in the order of the log, before any of the above ---
     /// What save() told, in its order, after restore(). False: it makes no sense.
@@ -401,8 +402,9 @@ public:
     bool restore_run(const LiveRun& run);
     /// All that was told fits together: to be asked before anything else is restored.
     [[nodiscard]] bool restored_whole() const;
-    /// A batch that holds what was in others before, or in none that the replay has seen; it stands so.
-    void restore_moved(const StoredBatch& batch, const LiveRun& standing);
+    /// A batch that holds what was in others before, or in none that the replay has seen; it stands so. `present` is
+    /// what is there of it, in order, the first message and the last among them.
+    void restore_moved(const LiveBatch& batch, const std::vector<Range>& present, const LiveRun& standing);
     /// What is remembered of dead letters among them; does not count.
     void restore_moved_dead(Range range, Tries tries, const DeathNote& note);
     /// Where a snapshot begins: what is below `next_offset` and not told with restore_batch() is settled.

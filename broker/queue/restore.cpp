@@ -27,6 +27,28 @@ Standing standing_of(const Queue::LiveRun& run) {
     return Standing::ready(run.tries);
 }
 
+Queue::Stretch stretch_of(const BatchIndex::Place& place, Queue::LiveRun standing) {
+    const StoredBatch batch{place.batch, place.range, place.mean.bytes(), place.index, place.put};
+    const LiveBatch stored{batch, place.range.count, place.bytes(), place.mean.count(), place.at};
+    return {stored, std::move(standing), {place.range}};
+}
+
+/// Adds `next`, of the same piece, to the end of a stretch; false if it stands otherwise or is too far away.
+bool join(Queue::Stretch& stretch, const Queue::Stretch& next, std::uint64_t gone_max) {
+    LiveBatch& stored = stretch.stored;
+    Range& span = stored.batch.range;
+    const Range& more = next.stored.batch.range;
+    Queue::LiveRun standing = next.standing;
+    standing.span = stretch.standing.span;
+    if (more.first - span.end() > gone_max || standing != stretch.standing) return false;
+    span.count = more.end() - span.first;
+    stored.messages += next.stored.messages;
+    stored.bytes += next.stored.bytes;
+    stretch.standing.span = span;
+    stretch.present.push_back(more);
+    return true;
+}
+
 }  // namespace
 
 void Queue::restore(std::uint64_t next_offset, bool sealed, bool paused, const Counters& counters) {
@@ -37,15 +59,19 @@ void Queue::restore(std::uint64_t next_offset, bool sealed, bool paused, const C
     state.counters = counters;
 }
 
-std::vector<Queue::Stretch> Queue::stored_in(BatchRef batch, Range range) const {
+std::vector<Queue::Stretch> Queue::stored_in(BatchRef batch, Range range, std::uint64_t gone_max) const {
     std::vector<Stretch> stretches;
     const Ledger& ledger = state_->ledger;
+    std::optional<Offset> piece;  // Where the last stretch is from: what else is there of it stands between.
     ledger.visit(range, [&](const Segment& segment) {
         if (segment.standing.where == Where::kGone) return;
         for (Range rest = segment.range; rest.count > 0;) {
             const BatchIndex::Place place = ledger.place(rest);
             if (place.batch == batch) {
-                stretches.push_back({place.range, place.index, place.bytes(), logged(place.range, segment.standing)});
+                Stretch stretch = stretch_of(place, logged(place.range, segment.standing));
+                const bool joined = piece == place.piece && join(stretches.back(), stretch, gone_max);
+                if (!joined) stretches.push_back(std::move(stretch));
+                piece = place.piece;
             }
             rest = {place.range.end(), rest.count - place.range.count};
         }
@@ -53,7 +79,7 @@ std::vector<Queue::Stretch> Queue::stored_in(BatchRef batch, Range range) const 
     return stretches;
 }
 
-void Queue::relocate(const std::vector<StoredBatch>& moved) { state_->ledger.relocate(moved); }
+void Queue::relocate(const std::vector<LiveBatch>& moved) { state_->ledger.relocate(moved); }
 
 void Queue::save(Saver& saver) const {
     const auto run = [&](Range span, const Standing& standing) { saver.run(logged(span, standing)); };
@@ -70,8 +96,8 @@ bool Queue::restored_whole() const { return state_->ledger.whole(); }
 
 bool Queue::restore_run(const LiveRun& run) { return state_->ledger.restore_run(run.span, standing_of(run)); }
 
-void Queue::restore_moved(const StoredBatch& batch, const LiveRun& standing) {
-    state_->ledger.restore_moved(batch, standing_of(standing));
+void Queue::restore_moved(const LiveBatch& batch, const std::vector<Range>& present, const LiveRun& standing) {
+    state_->ledger.restore_moved(batch, present, standing_of(standing));
     state_->raise_high_water();
 }
 

@@ -19,10 +19,10 @@ constexpr std::uint64_t kMessages = 200'000;
 constexpr std::uint64_t kMessages = 4'000'000;
 #endif
 constexpr std::uint64_t kProducers = 4;
-constexpr std::uint64_t kMebi = 1024 * 1024;
+constexpr std::uint64_t kMega = 1'000'000;
 /// What 10 and 100 million messages may cost; between and beyond, in proportion.
-constexpr std::uint64_t kResidentMax = 40 * kMebi;
-constexpr std::uint64_t kResidentMaxLarge = 250 * kMebi;
+constexpr std::uint64_t kResidentMax = 40 * kMega;
+constexpr std::uint64_t kResidentMaxLarge = 250 * kMega;
 constexpr std::uint64_t kSmall = 10'000'000;
 constexpr std::uint64_t kLarge = 100'000'000;
 
@@ -103,8 +103,8 @@ protected:
                                                                             (messages_ - kSmall) / (kLarge - kSmall);
         // An idle broker gives back what a burst needed.
         const bool small = eventually(5s, [&] { return above() <= most; });
-        std::cout << when << ": " << static_cast<double>(above()) / kMebi << " MiB above empty" << std::endl;
-        EXPECT_TRUE(small) << when << ": more than " << most / kMebi << " MiB";
+        std::cout << when << ": " << static_cast<double>(above()) / kMega << " MB above empty" << std::endl;
+        EXPECT_TRUE(small) << when << ": more than " << most / kMega << " MB";
     }
     /// Seconds from SIGKILL's restart to the first message.
     double restart(const std::string& queue) {

@@ -57,6 +57,30 @@ TEST(Batch, GivesBackWhatWasPacked) {
     EXPECT_EQ(load_le<std::uint32_t>(view->lengths(1, 2).data() + 4), 6U);
 }
 
+TEST(Batch, RunsWithHolesKeepTheirPlaces) {
+    const auto view = parse(with_table(raw_batch({"0", "one", "2", "three", "4", "5", "six"}), 1, rising(7, 10)));
+    ASSERT_TRUE(view);
+    const std::vector<View::Run> runs{{1, 3}, {5, 2}};
+    const std::vector<View::Run> kept{{1, 1}, {3, 1}, {6, 1}};
+    const Slice picked = view->pick(runs, kept);
+    EXPECT_FALSE(View::parse(picked, limits::kMessageBytesDefault, kAllColumns)) << "no producer leaves anything out";
+    const auto again = View::reopen(picked, true);
+    ASSERT_TRUE(again);
+    ASSERT_EQ(again->count(), 5U);
+    for (const std::uint32_t gone : {1U, 3U}) EXPECT_EQ(record_at(*again, gone), "");
+    EXPECT_EQ(record_at(*again, 0), record_of("one"));
+    EXPECT_EQ(record_at(*again, 2), record_of("three"));
+    EXPECT_EQ(record_at(*again, 4), record_of("six"));
+
+    const std::vector<View::Run> whole{{0, 5}};
+    const std::vector<View::Run> last{{2, 1}, {4, 1}};
+    const auto less = View::reopen(again->pick(whole, last), true);
+    ASSERT_TRUE(less);
+    EXPECT_EQ(record_at(*less, 0), "");
+    EXPECT_EQ(record_at(*less, 4), record_of("six"));
+    EXPECT_EQ(less->records_bytes(), record_of("three").size() + record_of("six").size());
+}
+
 TEST(Batch, ViewsShareTheBytes) {
     const auto view = parse(raw_batch({"one", "two"}));
     ASSERT_TRUE(view);

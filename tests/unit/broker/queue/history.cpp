@@ -374,7 +374,7 @@ void History::replay(Queue& queue, const Record& record) {
         case Record::kDied:
             return queue.restore_died(record.range, record.tries, record.note);
         case Record::kMoved:
-            return queue.restore_moved({BatchRef(record.batch), record.range, record.bytes, record.index},
+            return queue.restore_moved(record.stored, record.present,
                                        {record.state, record.range, record.tries, record.due, record.note});
     }
 }
@@ -383,26 +383,48 @@ void History::replay(Queue& queue, const Record& record) {
 void History::relocate(Choices& choices) {
     if (live_.empty()) return;
     const std::uint64_t old = std::next(live_.begin(), static_cast<std::ptrdiff_t>(choices.below(live_.size())))->first;
-    const auto stretches = queue_->stored_in(BatchRef(old), {Offset(), queue_->next_offset().value()});
+    const std::uint64_t gone_max = choices.below(4);
+    const auto stretches = queue_->stored_in(BatchRef(old), {Offset(), queue_->next_offset().value()}, gone_max);
     if (stretches.empty()) return;
     ++batches_;
-    std::vector<StoredBatch> moved;
+    std::vector<LiveBatch> moved;
     std::uint32_t index = 0;
     for (const Queue::Stretch& stretch : stretches) {
         const auto& [state, span, tries, due, note] = stretch.standing;
-        moved.push_back({BatchRef(batches_), stretch.range, stretch.bytes, index});
-        log_.push_back({Record::kMoved, stretch.range, batches_, stretch.bytes, tries, due, note, index, state});
-        const MeanBytes mean(stretch.range.count, stretch.bytes);
-        for (std::uint32_t i = 0; i < stretch.range.count; ++i, ++index) {
-            auto& message = reference_.messages.at(stretch.range.first.value() + i);
-            same(message.batch, old, "where a message was");
-            message.batch = batches_;
-            message.index = index;
-            message.bytes = mean.of(i, 1);
-        }
-        live_[batches_] += stretch.range.count;
+        LiveBatch stored = stretch.stored;
+        same(stored.batch.ref.value(), old, "where messages were");
+        stored.batch.ref = BatchRef(batches_);
+        stored.batch.index = index;
+        moved.push_back(stored);
+        log_.push_back({Record::kMoved, span, batches_, 0, tries, due, note, index, state, 0, stored, stretch.present});
+        check_moved(stretch, index);
+        index += static_cast<std::uint32_t>(span.count);
+        live_[batches_] += stored.messages;
     }
     queue_->relocate(moved);
+}
+
+/// The messages of the stretch are what the reference knows of it, and in the newest batch from now on.
+void History::check_moved(const Queue::Stretch& stretch, std::uint32_t index) {
+    const Offset first = stretch.standing.span.first;
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    Offset end = first;
+    for (const Range& run : stretch.present) {
+        for (Offset gone = end; gone < run.first; gone += 1)
+            same(reference_.messages.at(gone.value()).where == Where::kGone, true, "gone between");
+        end = run.end();
+        for (Offset at = run.first; at < end; at += 1) {
+            auto& message = reference_.messages.at(at.value());
+            same(message.batch, stretch.stored.batch.ref.value(), "where a message was");
+            message.batch = batches_;
+            message.index = index + static_cast<std::uint32_t>(at - first);
+            ++messages;
+            bytes += message.bytes;
+        }
+    }
+    same(std::tuple(stretch.stored.messages, stretch.stored.bytes, stretch.standing.span.end().value()),
+         std::tuple(messages, bytes, end.value()), "messages, bytes and end of a stretch");
 }
 
 /// A new queue from the log; and from any prefix of it a queue that keeps its bound.
@@ -433,7 +455,8 @@ void History::from_log() {
     live_.clear();
     for (const Record& record : log_) {
         replay(*queue, record);
-        if (record.kind == Record::kBatch || record.kind == Record::kMoved) live_[record.batch] += record.range.count;
+        if (record.kind == Record::kBatch) live_[record.batch] += record.range.count;
+        if (record.kind == Record::kMoved) live_[record.batch] += record.stored.messages;
     }
     queue_ = std::move(queue);
 }

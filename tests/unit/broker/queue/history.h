@@ -62,6 +62,7 @@ private:
     void shrink(Choices& choices);
     void store(Choices& choices, Range range);
     void relocate(Choices& choices);
+    void check_moved(const Queue::Stretch& stretch, std::uint32_t index);
     void restart(Choices& choices);
     void from_log();
     void from_checkpoint();
@@ -88,6 +89,8 @@ private:
         std::uint32_t index = 0;
         Queue::Peeked::State state = Queue::Peeked::kReady;
         std::uint64_t messages = 0;  // done
+        LiveBatch stored = {};       // moved ...
+        std::vector<Range> present = {};
     };
     void log(const std::vector<Range>& ranges, Record::Kind kind) {
         for (const Range& range : ranges) log_.push_back({kind, range, 0, 0, {}, {}});
