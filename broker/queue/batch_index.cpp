@@ -134,6 +134,26 @@ std::uint64_t BatchIndex::release(Range range, const OffsetSet& present) {
     return bytes;
 }
 
+std::optional<std::uint64_t> BatchIndex::alike(Batches::const_iterator found, Range range, std::uint64_t messages) {
+    const auto& [first, batch] = *found;
+    const auto each = MeanBytes(batch.of_count, batch.bytes).each();
+    if (!each || range.first < first || range.end() > first + batch.count) return std::nullopt;
+    return messages * *each;
+}
+
+std::uint64_t BatchIndex::bytes(Range range, const OffsetSet& present, std::uint64_t messages) const {
+    const auto known = alike(holding(batches_, range.first), range, messages);
+    return known ? *known : bytes(range, present);
+}
+
+std::uint64_t BatchIndex::release(Range range, const OffsetSet& present, std::uint64_t messages) {
+    const auto found = holding(batches_, range.first);
+    const auto known = alike(found, range, messages);
+    if (!known) return release(range, present);
+    take(found, messages, *known);
+    return *known;
+}
+
 auto BatchIndex::part_of(const Batch& batch, std::uint64_t skipped, std::uint64_t count) -> Batch {
     Batch part = batch;
     part.at += static_cast<std::uint32_t>(skipped);

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,9 @@ public:
     std::uint64_t release(Range range);
     /// The same of what is `present` in `range`.
     std::uint64_t release(Range range, const OffsetSet& present);
+    /// Both for a caller who knows how many messages that is, which spares counting them if they are of one batch.
+    [[nodiscard]] std::uint64_t bytes(Range range, const OffsetSet& present, std::uint64_t messages) const;
+    std::uint64_t release(Range range, const OffsetSet& present, std::uint64_t messages);
     /// The batches of what is `present` in `range`, for messages next to each other in one: calls `visit(Place)`.
     template <class Visit>
     void places(Range range, const OffsetSet& present, Visit visit) const;
@@ -104,6 +108,9 @@ private:
     [[nodiscard]] static Batch part_of(const Batch& batch, std::uint64_t skipped, std::uint64_t count);
     /// Enters it, if anything of it lives.
     void enter(Offset first, const Batch& batch);
+    /// What `messages` of `range` weigh, if that can be said without looking: in one batch, where all weigh the same.
+    [[nodiscard]] static std::optional<std::uint64_t> alike(Batches::const_iterator batch, Range range,
+                                                            std::uint64_t messages);
     /// Takes so much off a batch and notes it; returns the next one, as it may be over then.
     Batches::iterator take(Batches::iterator batch, std::uint64_t messages, std::uint64_t bytes);
 

@@ -124,7 +124,7 @@ std::uint64_t Ledger::move(const Spread& from, const Standing& to) {
     const Range& span = from.span;
     if (from.standing.where == Where::kReady) {
         TELPHER_CHECK(to.where == Where::kLeased && span.end() <= visible_end_);
-        const std::uint64_t bytes = batches_.bytes(span, present_);
+        const std::uint64_t bytes = batches_.bytes(span, present_, from.messages);
         weigh(Where::kReady, Where::kLeased, bytes);
         ready_.split(span.end());
         ready_.take_run(span.first);
@@ -141,7 +141,7 @@ std::uint64_t Ledger::move(const Spread& from, const Standing& to) {
         return 0;
     }
     TELPHER_CHECK(to.where == Where::kGone);
-    const std::uint64_t bytes = batches_.release(span, present_);
+    const std::uint64_t bytes = batches_.release(span, present_, from.messages);
     weigh(Where::kLeased, Where::kGone, bytes);
     leased_.drop(span, from.messages);
     present_.remove(span);
