@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);  // as stored and as sent
 /// Messages handed out per queue and cycle: bounds the cycle, the rest follows in the next.
-constexpr std::uint64_t kDeliverMax = 64 * 1024;
+constexpr std::uint64_t kDeliverMax = 8 * 1024;
 /// Lost ranges told in one SETTLED: 30 bytes each at most, in a frame of 64 KiB.
 constexpr std::ptrdiff_t kLostMax = 2000;
 /// Runs of different standing that one ATTACH or EXTEND may look at, so that what is lost fits its answer; the rest

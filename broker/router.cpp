@@ -299,7 +299,11 @@ Sent Router::send(PeerId peer, std::string_view header, std::span<const Slice> b
     return Sent::kSent;
 }
 
-bool Router::wait(int wake_fd, int timeout_ms) {
+bool Router::wait(int wake_fd, int timeout_ms, bool frames) {
+    if (!frames) {
+        std::array<pollfd, 1> polled{pollfd{wake_fd, POLLIN, 0}};
+        return poll_.wait(polled, std::chrono::milliseconds(timeout_ms)) > 0;
+    }
     // A descriptor of libzmq only tells of what came after its socket was found empty.
     if (!drained_ && readable()) return false;
     int socket_fd = -1;

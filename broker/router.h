@@ -55,8 +55,8 @@ public:
     /// When tick() has something to do.
     [[nodiscard]] Instant next_timer() const { return connections_.next_timer(); }
     /// Sleeps until there is something to receive, `wake_fd` is readable, or `timeout_ms` is over. True:
-    /// `wake_fd` is readable.
-    bool wait(int wake_fd, int timeout_ms);
+    /// `wake_fd` is readable. Without `frames`, what there is to receive wakes nobody.
+    bool wait(int wake_fd, int timeout_ms, bool frames = true);
     /// The addresses as bound (with the port a * became).
     [[nodiscard]] const std::vector<std::string>& endpoints() const { return endpoints_; }
 

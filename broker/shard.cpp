@@ -183,13 +183,25 @@ std::size_t Shard::take_frames() {
     std::size_t frames = 0;
     std::size_t bytes = 0;
     Incoming incoming;
-    while (frames < limits::kCycleFramesMax && bytes < limits::kCycleBytesMax && seams_.transport.receive(incoming)) {
+    const std::size_t bytes_max = cycle_bytes();
+    frames_wait_ = bytes_max == 0;
+    while (frames < limits::kCycleFramesMax && bytes < bytes_max && seams_.transport.receive(incoming)) {
         ++frames;
         bytes += incoming.header.size() + incoming.bodies[0].size() + incoming.bodies[1].size();
         take(incoming);
         incoming = Incoming();
     }
     return frames;
+}
+
+/// What is put waits for the commit of all that was appended before it. So frames are not taken far ahead of the disk:
+/// the transport takes them from its peers in turn, and who puts little waits for little beside one who puts much. A
+/// log that waits for room commits nothing, and the settles that make room must come in.
+std::size_t Shard::cycle_bytes() const {
+    if (log_->waits_for_room()) return limits::kShardCycleBytesMax;
+    const std::uint64_t ahead = log_->uncommitted_bytes();
+    const std::uint64_t ahead_max = 2 * log_->group_bytes();
+    return ahead_max > ahead ? std::min<std::uint64_t>(ahead_max - ahead, limits::kShardCycleBytesMax) : 0;
 }
 
 std::size_t Shard::look_after_queues() {

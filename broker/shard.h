@@ -80,6 +80,8 @@ public:
     [[nodiscard]] const CheckpointFigures& checkpoints() const { return checkpoints_; }
     [[nodiscard]] const Rewriter& rewriter() const { return *rewriter_; }
     [[nodiscard]] const Scrubber& scrubber() const { return *scrubber_; }
+    /// Frames are not taken now, however many there are: a commit that goes on comes first.
+    [[nodiscard]] bool frames_wait() const { return frames_wait_; }
     [[nodiscard]] std::size_t queue_count() const { return catalog_.size(); }
     /// Looks at a bounded part of what the job asks for; true: all of it was looked at.
     bool sample(SampleJob& job);
@@ -90,6 +92,7 @@ private:
     void begin_boot();
     void wire();
     std::size_t take_frames();
+    [[nodiscard]] std::size_t cycle_bytes() const;
     void take(const Incoming& incoming);
     Result<void> dispatch(Session& session, v1::Op op, const Incoming& incoming);
     void hello(const Incoming& incoming);
@@ -138,6 +141,7 @@ private:
 
     std::shared_ptr<const Users> users_ = std::make_shared<const Users>();
     std::uint64_t segment_bytes_ = 0;
+    bool frames_wait_ = false;
     bool disk_due_ = false;  // look at the disk in this cycle
     std::uint64_t boot_ = 0;
     std::uint64_t boot_id_ = 0;

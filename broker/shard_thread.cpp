@@ -193,7 +193,7 @@ void ShardThread::sleep() {
     const Duration left = std::min(shard_->next_timer(), router_->next_timer()) - clock_.now();
     const auto ms = std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 500);
     const Instant asleep = clock_.now();
-    const bool woken = router_->wait(wake_.fd(), static_cast<int>(ms));
+    const bool woken = router_->wait(wake_.fd(), static_cast<int>(ms), !shard_->frames_wait());
     wake_.awake();
     if (woken) wake_.clear();
     slept_ = clock_.now() - asleep;

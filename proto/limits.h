@@ -75,9 +75,10 @@ inline constexpr std::uint64_t kReasonsKeptBytes = 16 * kMiB;   ///< Reasons in 
 inline constexpr std::size_t kSegmentBytes = 64 * kMiB;
 inline constexpr std::size_t kCommitGroupBytesMax = 8 * kMiB;  ///< Written per fdatasync at most.
 
-// The shard's cycle.
+// One cycle of a shard, and of a client.
 inline constexpr std::size_t kCycleFramesMax = 1'024;
 inline constexpr std::size_t kCycleBytesMax = 8 * kMiB;
+inline constexpr std::size_t kShardCycleBytesMax = kMiB / 2;  ///< What was committed meanwhile is told after each.
 
 static_assert(kBatchTargetBytes <= kBatchBytesMax);
 static_assert(kMessageBytesDefault <= kMessageBytesMax);

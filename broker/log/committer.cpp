@@ -15,6 +15,8 @@ namespace {
 constexpr std::array<std::byte, kRecordAlign> kPadding{};
 /// Without room for a segment it is tried again after this.
 constexpr std::chrono::microseconds kRoomPause = std::chrono::milliseconds(100);
+/// Idle, a step towards being rid of a dropped segment is made after this.
+constexpr int kShrinkPauseMs = 10;
 
 std::uint64_t item_bytes(const Item& item) { return record_bytes(item.record.meta.size(), item.record.body.size()); }
 
@@ -55,6 +57,7 @@ void LogCommitter::wait(int timeout_ms) {
         return;
     }
     if (busy && !shared_.failed.load(std::memory_order_acquire)) return;
+    if (pool_.shrinking()) timeout_ms = timeout_ms < 0 ? kShrinkPauseMs : std::min(timeout_ms, kShrinkPauseMs);
     shared_.arrived.wait(timeout_ms < 0 ? -1 : std::int64_t{timeout_ms} * 1000);
 }
 
@@ -74,6 +77,8 @@ Item* LogCommitter::head() {
 
 Result<std::size_t> LogCommitter::work() {
     if (auto done = drop_segments(); !done) return fail(done.error());
+    const auto shrunk = pool_.shrink();
+    if (!shrunk) return fail(shrunk.error());
     Item* first = head();
     if (first == nullptr) {
         // Idle: get the next segment ready, once this one is half full.
@@ -143,7 +148,7 @@ void LogCommitter::gather() {
     for (Item* item = head(); item != nullptr && item->type == Item::Type::kRecord; item = head()) {
         if (item->opens_segment && !group_.empty()) return;
         const std::uint64_t bytes = item_bytes(*item);
-        if (!group_.empty() && group_bytes_ + bytes > limits::kCommitGroupBytesMax) return;
+        if (!group_.empty() && group_bytes_ + bytes > pace_.group_bytes()) return;
         TELPHER_CHECK(item->segment == segment_.header.number);
         TELPHER_CHECK(item->at == end_ + group_bytes_);
         group_bytes_ += bytes;
@@ -191,8 +196,10 @@ void LogCommitter::encode_group() {
 
 Result<void> LogCommitter::write_group() {
     encode_group();
+    const Instant began = clock_.now();
     const auto written = segment_.file->write_at(end_, parts_);
     if (!written && !TELPHER_MUTANT("failed-write-ignored")) return written;
+    write_time_ = clock_.now() - began;
     end_ += group_bytes_;
     shared_.written_lsn.store(group_.back().lsn.value(), std::memory_order_release);
     if (TELPHER_MUTANT("committed-before-sync")) shared_.committed_lsn.store(group_.back().lsn.value());
@@ -204,7 +211,10 @@ Result<void> LogCommitter::sync_group() {
     const Instant began = clock_.now();
     const auto synced = TELPHER_MUTANT("sync-skipped") ? Result<void>() : segment_.file->sync();
     if (!synced && !TELPHER_MUTANT("failed-sync-ignored")) return synced;
-    shared_.sync_time.observe((clock_.now() - began).count());
+    const Duration sync_time = clock_.now() - began;
+    pace_.note(group_bytes_, write_time_, sync_time);
+    shared_.group_bytes.store(pace_.group_bytes(), std::memory_order_relaxed);
+    shared_.sync_time.observe(sync_time.count());
     std::int64_t messages = 0;
     for (const Item& item : group_) messages += item.record.messages;
     shared_.sync_messages.observe(messages);
@@ -213,8 +223,10 @@ Result<void> LogCommitter::sync_group() {
     mark.committed = group_.back().lsn + (TELPHER_MUTANT("mark-ahead") ? 1 : 0);
     mark.segment = segment_.header.number;
     mark.end = end_;
-    // A clean stop leaves proof of everything it wrote.
-    return group_.back().record.kind == Kind::kEnd ? mark_.write_durably(mark) : mark_.write(mark);
+    if (group_.back().record.kind != Kind::kEnd) return mark_.write(mark);
+    // A clean stop leaves proof of everything it wrote, and nothing that is half gone.
+    if (auto done = pool_.shrink_all(); !done) return done;
+    return mark_.write_durably(mark);
 }
 
 void LogCommitter::publish_group() {

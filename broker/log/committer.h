@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "broker/log/commit_pace.h"
 #include "broker/log/handover.h"
 #include "broker/log/log.h"
 #include "broker/log/mark.h"
@@ -68,6 +69,8 @@ private:
     std::size_t next_item_ = 0;
     std::vector<Item> group_;  // records being committed, adjacent in segment_
     std::uint64_t group_bytes_ = 0;
+    CommitPace pace_;
+    Duration write_time_{0};  // of the group
     std::vector<std::byte> scratch_;
     std::vector<Bytes> parts_;
 };

@@ -26,6 +26,8 @@ public:
     virtual Result<std::size_t> read_at(std::uint64_t position, MutableBytes into) const = 0;
     /// Reserves the file's blocks up to `size` so that later writes cannot meet a full disk.
     virtual Result<void> allocate(std::uint64_t size) = 0;
+    /// Cuts the file to `size`, which it has at least.
+    virtual Result<void> truncate(std::uint64_t size) = 0;
     [[nodiscard]] virtual Result<std::uint64_t> size() const = 0;
 };
 
@@ -36,6 +38,8 @@ public:
     virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;  ///< Fails if it exists.
     /// Opened for writing, what a failed sync left in memory only is not seen any more.
     virtual Result<std::unique_ptr<File>> open(const std::string& path, bool writable) = 0;
+    /// Opened for writing by somebody who reads nothing of it that he has not written: what is in memory stays there.
+    virtual Result<std::unique_ptr<File>> reuse(const std::string& path) = 0;
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
     virtual Result<void> remove(const std::string& path) = 0;
     virtual Result<std::vector<std::string>> list(const std::string& dir) const = 0;  ///< Names, sorted.

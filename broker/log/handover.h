@@ -61,8 +61,9 @@ struct Handover {
     // Commit -> everybody.
     std::atomic<std::uint64_t> written_lsn{0};
     std::atomic<std::uint64_t> committed_lsn{0};
-    std::atomic<std::uint64_t> committed_bytes{0};  ///< Of this life of the log.
-    std::atomic<std::size_t> segments{0};           ///< On disk, without spares.
+    std::atomic<std::uint64_t> committed_bytes{0};                         ///< Of this life of the log.
+    std::atomic<std::uint64_t> group_bytes{limits::kCommitGroupBytesMax};  ///< See CommitPace.
+    std::atomic<std::size_t> segments{0};                                  ///< On disk, without spares.
     std::atomic<std::size_t> spares{0};
     std::atomic<std::uint64_t> next_segment{0};  ///< The next one to be made.
     std::atomic<bool> waits_for_room{false};     ///< There is no room on the disk to make it.

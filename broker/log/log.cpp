@@ -95,6 +95,9 @@ public:
     [[nodiscard]] std::uint64_t uncommitted_bytes() const override {
         return appended_bytes_ - shared_.committed_bytes.load(std::memory_order_relaxed);
     }
+    [[nodiscard]] std::uint64_t group_bytes() const override {
+        return shared_.group_bytes.load(std::memory_order_relaxed);
+    }
     [[nodiscard]] Lsn last_lsn() const override { return last_lsn_; }
     [[nodiscard]] Lsn written_lsn() const override { return Lsn(shared_.written_lsn.load(std::memory_order_acquire)); }
     [[nodiscard]] Lsn committed_lsn() const override {

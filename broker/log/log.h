@@ -111,7 +111,7 @@ struct LogOptions {
     std::uint64_t segment_bytes = 64ULL << 20;  ///< Tests use small ones.
     std::size_t spare_segments_max = 2;         ///< Dropped segments kept for recycling.
     std::uint64_t salt_seed = 0;                ///< Seed of the segment salts; 0 = from the system's entropy.
-    const Clock* clock = &system_clock();       ///< Times the syncs, for the statistics only.
+    const Clock* clock = &system_clock();       ///< Times writes and syncs: for statistics and CommitPace.
 };
 
 /// What a start found.
@@ -165,7 +165,7 @@ public:
 class Committer {
 public:
     virtual ~Committer() = default;
-    /// Takes every job there is (at most kCommitGroupBytesMax), writes it, syncs once, publishes. Returns the number of
+    /// Takes every job there is (at most group_bytes()), writes it, syncs once, publishes. Returns the number of
     /// records committed; 0 = nothing to do. Never throws; an error is published and is final.
     virtual std::size_t do_work() = 0;
     /// Blocks until there is a job, or until stop(), for at most `timeout_ms`.
@@ -200,6 +200,8 @@ public:
     [[nodiscard]] virtual std::uint64_t appended_bytes() const = 0;
     /// Bytes appended and not committed yet.
     [[nodiscard]] virtual std::uint64_t uncommitted_bytes() const = 0;
+    /// What the commit thread takes at once, as of now: it has enough to do when twice that is not committed.
+    [[nodiscard]] virtual std::uint64_t group_bytes() const = 0;
 
     /// Where the next record goes; nothing before the first roll().
     [[nodiscard]] virtual std::optional<LogPoint> point() const = 0;

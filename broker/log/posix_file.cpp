@@ -106,6 +106,15 @@ public:
         return {};
     }
 
+    Result<void> truncate(std::uint64_t size) override {
+        const auto end = offset_of(size, path_);
+        if (!end) return fail(end.error());
+        int error = EINTR;
+        while (error == EINTR) error = ::ftruncate(fd_.get(), *end) == 0 ? 0 : errno;
+        if (error != 0) return failed("ftruncate", path_, error);
+        return {};
+    }
+
     [[nodiscard]] Result<std::uint64_t> size() const override {
         struct stat status {};
         if (::fstat(fd_.get(), &status) != 0) return failed("fstat", path_, errno);
@@ -144,6 +153,12 @@ Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, boo
             return failed("fadvise", path, error);
         }
     }
+    return std::make_unique<PosixFile>(std::move(fd), path);
+}
+
+Result<std::unique_ptr<File>> PosixFileSystem::reuse(const std::string& path) {
+    Descriptor fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    if (fd.get() < 0) return failed("open", path, errno);
     return std::make_unique<PosixFile>(std::move(fd), path);
 }
 

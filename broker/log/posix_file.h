@@ -14,6 +14,7 @@ public:
     /// Opened for writing, cached pages of the file that are not dirty are dropped first: after a failed sync of an
     /// earlier process the kernel may hold clean pages that never reached the disk.
     Result<std::unique_ptr<File>> open(const std::string& path, bool writable) override;
+    Result<std::unique_ptr<File>> reuse(const std::string& path) override;
     Result<void> rename(const std::string& from, const std::string& to) override;
     Result<void> remove(const std::string& path) override;
     [[nodiscard]] Result<std::vector<std::string>> list(const std::string& dir) const override;

@@ -12,6 +12,8 @@ namespace telpher::log {
 namespace {
 
 constexpr std::size_t kFillStepBytes = limits::kMiB;
+/// Cut off at once, of each file that leaves: about a millisecond.
+constexpr std::uint64_t kShrinkStepBytes = 2 * limits::kMiB;
 
 }  // namespace
 
@@ -20,6 +22,7 @@ Result<std::optional<OpenSegment>> SegmentPool::start(SegmentId number, Lsn firs
     const bool recycle = capacity == options_.segment_bytes && !spares_.empty();
     auto file = recycle ? take_spare(path) : create(path, capacity);
     if (!file && !recycle && file.error().code() == Code::kDiskFull) {
+        if (auto done = shrink_all(); !done) return fail(done.error());
         // Spares of another size only take the room.
         if (auto done = remove_spares(); !done) return fail(done.error());
         return std::nullopt;
@@ -50,7 +53,7 @@ Result<std::unique_ptr<File>> SegmentPool::take_spare(const std::string& path) {
     spares_.pop_front();
     if (spares_.empty()) filling_.reset();
     if (auto done = files_.rename(from, path); !done) return fail(done.error());
-    return files_.open(path, true);
+    return files_.reuse(path);
 }
 
 Result<std::unique_ptr<File>> SegmentPool::create(const std::string& path, std::uint64_t capacity) {
@@ -73,9 +76,45 @@ Result<void> SegmentPool::drop(SegmentId number, std::uint64_t capacity) {
     // A spare of that name was made for this segment and not used for it.
     const bool taken = std::find(spares_.begin(), spares_.end(), name) != spares_.end();
     if (taken || capacity != options_.segment_bytes || spares_.size() >= options_.spares_max)
-        return files_.remove(path);
+        return leave(number, path, capacity);
     if (auto done = files_.rename(path, join_path(options_.dir, name)); !done) return done;
     spares_.push_front(name);  // in front of one that is still being filled
+    return {};
+}
+
+/// Under a name that a start removes, as the file is no segment any more.
+Result<void> SegmentPool::leave(SegmentId number, const std::string& path, std::uint64_t capacity) {
+    Leaving leaving{join_path(options_.dir, file_name(number, kTemporarySuffix)), capacity};
+    if (auto done = files_.rename(path, leaving.path); !done) return done;
+    leaving_.push_back(std::move(leaving));
+    return {};
+}
+
+Result<bool> SegmentPool::shrink() {
+    if (leaving_.empty()) return false;
+    const std::uint64_t step = kShrinkStepBytes * leaving_.size();  // the more there are, the faster
+    Leaving& first = leaving_.front();
+    if (first.bytes <= step) {
+        shrinking_.reset();
+        if (auto done = files_.remove(first.path); !done) return fail(done.error());
+        leaving_.pop_front();
+        return true;
+    }
+    if (!shrinking_) {
+        auto file = files_.reuse(first.path);
+        if (!file) return fail(file.error());
+        shrinking_ = std::move(*file);
+    }
+    first.bytes -= step;
+    if (auto done = shrinking_->truncate(first.bytes); !done) return fail(done.error());
+    return true;
+}
+
+Result<void> SegmentPool::shrink_all() {
+    shrinking_.reset();
+    for (; !leaving_.empty(); leaving_.pop_front()) {
+        if (auto done = files_.remove(leaving_.front().path); !done) return done;
+    }
     return {};
 }
 

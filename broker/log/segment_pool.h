@@ -1,6 +1,6 @@
 // Makes, recycles and drops the segment files of one log. Belongs to the commit thread once the log is open. Dropped
 // segments are kept as spares and become the next segments under a new salt, so that in steady state a roll creates and
-// fills no file.
+// fills no file; those that are too many are cut in steps, then removed.
 //
 // Invariants: (1) a file gets its segment name only after its header block is durable; (2) a segment loses its name
 // only after the mark that says so is durable; (3) every name is durable before a record in the file is; (4) no two
@@ -44,9 +44,14 @@ public:
     /// Makes segment `number`, of `capacity` bytes, ready for records; durable, name and all. Nothing if the disk has
     /// no room for it: nothing has changed, try again. kIo, and kDiskFull after the room was reserved, are final.
     Result<std::optional<OpenSegment>> start(SegmentId number, Lsn first_lsn, std::uint64_t capacity);
-    /// Drops a segment: it becomes a spare or goes. The caller syncs the folder with finish_drops().
+    /// Drops a segment: it becomes a spare or goes, by and by. The caller syncs the folder with finish_drops().
     Result<void> drop(SegmentId number, std::uint64_t capacity);
     Result<void> finish_drops();
+    /// One small step towards being rid of what was dropped; false: there is nothing.
+    Result<bool> shrink();
+    /// All of it at once.
+    Result<void> shrink_all();
+    [[nodiscard]] bool shrinking() const { return !leaving_.empty(); }
     /// One small step (at most kFillStepBytes written) towards having a spare; `next` names it. No room on the disk is
     /// no error: it is tried again after the next drop.
     Result<void> prepare(SegmentId next);
@@ -57,6 +62,7 @@ private:
     Result<std::unique_ptr<File>> take_spare(const std::string& path);
     Result<std::unique_ptr<File>> create(const std::string& path, std::uint64_t capacity);
     Result<void> remove_spares();
+    Result<void> leave(SegmentId number, const std::string& path, std::uint64_t capacity);
     Result<void> begin_filling(SegmentId next);
 
     FileSystem& files_;
@@ -66,6 +72,13 @@ private:
     std::unique_ptr<File> filling_;   // of spares_.back(), while zeros are written to it
     std::uint64_t filled_bytes_ = 0;
     bool no_room_ = false;
+    /// A file on its way out. To unlink 64 MiB at once takes tens of milliseconds, in which nothing is committed.
+    struct Leaving {
+        std::string path;
+        std::uint64_t bytes = 0;
+    };
+    std::deque<Leaving> leaving_;
+    std::unique_ptr<File> shrinking_;  // the first of them, once it is begun
 };
 
 }  // namespace telpher::log

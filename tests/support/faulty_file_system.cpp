@@ -61,6 +61,17 @@ public:
         return {};
     }
 
+    Result<void> truncate(std::uint64_t size) override {
+        const std::lock_guard lock(files_.mutex_);
+        if (auto alive = check_alive(); !alive) return alive;
+        if (auto entered = files_.enter(Op::kTruncate); !entered) return entered;
+        TELPHER_CHECK(size <= node_->cache.size());
+        node_->cache.resize(size);
+        node_->dirty.erase(node_->dirty.lower_bound((size + kSectorBytes - 1) / kSectorBytes), node_->dirty.end());
+        node_->size_dirty = true;
+        return {};
+    }
+
     [[nodiscard]] Result<std::uint64_t> size() const override {
         const std::lock_guard lock(files_.mutex_);
         if (auto alive = check_alive(); !alive) return fail(alive.error());
@@ -150,6 +161,14 @@ Result<std::unique_ptr<log::File>> FaultyFileSystem::open(const std::string& pat
     if (found == names_.end()) return fail(Code::kIo, "open " + path + ": no such file");
     if (writable) forget_clean(*found->second);
     return std::make_unique<Handle>(*this, found->second, path, writable);
+}
+
+Result<std::unique_ptr<log::File>> FaultyFileSystem::reuse(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    if (auto entered = enter(Op::kOpen); !entered) return fail(entered.error());
+    const auto found = names_.find(path);
+    if (found == names_.end()) return fail(Code::kIo, "open " + path + ": no such file");
+    return std::make_unique<Handle>(*this, found->second, path, true);
 }
 
 Result<void> FaultyFileSystem::rename(const std::string& from, const std::string& to) {

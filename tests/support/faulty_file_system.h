@@ -23,11 +23,12 @@ namespace telpher::test {
 
 class FaultyFileSystem final : public log::FileSystem {
 public:
-    enum class Op { kCreate, kOpen, kWrite, kSync, kRead, kAllocate, kRename, kRemove, kSyncDir };
+    enum class Op { kCreate, kOpen, kWrite, kSync, kRead, kAllocate, kTruncate, kRename, kRemove, kSyncDir };
     static constexpr std::size_t kSectorBytes = 512;
 
     Result<std::unique_ptr<log::File>> create(const std::string& path) override;
     Result<std::unique_ptr<log::File>> open(const std::string& path, bool writable) override;
+    Result<std::unique_ptr<log::File>> reuse(const std::string& path) override;
     Result<void> rename(const std::string& from, const std::string& to) override;
     Result<void> remove(const std::string& path) override;
     [[nodiscard]] Result<std::vector<std::string>> list(const std::string& dir) const override;

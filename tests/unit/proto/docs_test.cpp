@@ -116,6 +116,7 @@ std::map<std::string, std::uint64_t> limits_in_source() {
         {"kCommitGroupBytesMax", kCommitGroupBytesMax},
         {"kCycleFramesMax", kCycleFramesMax},
         {"kCycleBytesMax", kCycleBytesMax},
+        {"kShardCycleBytesMax", kShardCycleBytesMax},
     };
 }
 

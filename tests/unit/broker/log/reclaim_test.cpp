@@ -105,6 +105,35 @@ TEST_F(ReclaimTest, SparesAreBounded) {
     EXPECT_EQ(log_->segment_count(), 3U);
 }
 
+TEST_F(ReclaimTest, WhatIsTooManyGoesInSteps) {
+    LogOptions large = options();
+    large.segment_bytes = 16 * limits::kMiB;
+    large.spare_segments_max = 0;
+    const auto size_left = [&] { return files_.contents(join_path(kTestDir, file_name(SegmentId(1), ".tmp"))).size(); };
+    for (const bool dies : {false, true}) {
+        start_over();
+        ASSERT_TRUE(open(large));
+        while (commit(batch(std::string(limits::kMiB, 'f'))).position.segment < SegmentId(2)) {
+        }
+        drop_all();
+        EXPECT_EQ(files_ending(".seg"), 1U) << "it is no segment at once";
+        std::size_t left = large.segment_bytes;
+        while (size_left() > 4 * limits::kMiB) {
+            log_->committer().do_work();
+            EXPECT_LT(size_left(), left);
+            EXPECT_GE(size_left() + 4 * limits::kMiB, left) << "not much at once";
+            left = size_left();
+        }
+        if (dies) {
+            crash();
+            ASSERT_TRUE(open(large));
+        } else {
+            for (int i = 0; i < 3; ++i) log_->committer().do_work();
+        }
+        EXPECT_EQ(files_ending(".tmp"), 0U);
+    }
+}
+
 TEST_F(ReclaimTest, EachLifeOfAFileHasItsOwnSalt) {
     must_open();
     std::set<std::uint64_t> salts;
