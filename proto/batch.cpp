@@ -103,7 +103,10 @@ Result<void> check_lengths(Bytes batch, const Header& header, std::size_t messag
     if (least == 0 && left_out == LeftOut::kRefused) return fail(Code::kProtocol, "batch with an empty record");
     const std::uint64_t before = kHeaderBytes + kLengthBytes * header.count + header.attribute_bytes;
     if (sum != batch.size() - before) return fail(Code::kProtocol, "batch lengths do not add up");
-    if (most > message_bytes_max) return fail(Code::kTooLarge, "message bytes");
+    if (most > message_bytes_max) {
+        return fail(Code::kTooLarge, "message of " + std::to_string(most) + " bytes; the broker takes " +
+                                         std::to_string(message_bytes_max) + " (limits.message_size)");
+    }
     return {};
 }
 
