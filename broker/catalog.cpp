@@ -22,8 +22,25 @@ void Catalog::remove(QueueId id) {
     HostedQueue* queue = find(id);
     TELPHER_CHECK(queue != nullptr);
     timers_.erase({queue->timer, id});
+    if (const auto owned = by_owner_.find(queue->owner); owned != by_owner_.end()) {
+        owned->second.erase(queue);
+        if (owned->second.empty()) by_owner_.erase(owned);
+    }
     by_name_.erase(queue->name);
     by_id_.erase(id);
+}
+
+void Catalog::give(HostedQueue& queue, std::string owner) {
+    TELPHER_CHECK(queue.owner.empty());
+    if (owner.empty()) return;
+    queue.owner = std::move(owner);
+    by_owner_[queue.owner].insert(&queue);
+}
+
+const std::set<const HostedQueue*>& Catalog::owned_by(const std::string& owner) const {
+    static const std::set<const HostedQueue*> kNone;
+    const auto found = by_owner_.find(owner);
+    return found == by_owner_.end() ? kNone : found->second;
 }
 
 HostedQueue* Catalog::find(QueueId id) {

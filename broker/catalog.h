@@ -20,6 +20,9 @@ public:
     /// A queue found in the log.
     HostedQueue& restore(QueueId id, std::string name, const queue::Options& options);
     void remove(QueueId id);
+    /// The queue, which has no owner yet, is this user's from now on; nothing if the name is empty.
+    void give(HostedQueue& queue, std::string owner);
+    [[nodiscard]] const std::set<const HostedQueue*>& owned_by(const std::string& owner) const;
     [[nodiscard]] HostedQueue* find(QueueId id);
     [[nodiscard]] HostedQueue* find(std::string_view name);
     [[nodiscard]] const std::map<std::string, HostedQueue*, std::less<>>& by_name() const { return by_name_; }
@@ -43,6 +46,7 @@ public:
 private:
     std::unordered_map<QueueId, std::unique_ptr<HostedQueue>> by_id_;
     std::map<std::string, HostedQueue*, std::less<>> by_name_;
+    std::unordered_map<std::string, std::set<const HostedQueue*>> by_owner_;  // none that is empty
     std::vector<QueueId> touched_;
     std::set<std::pair<Instant, QueueId>> timers_;
     QueueId next_id_{1};

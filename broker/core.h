@@ -18,6 +18,7 @@
 #include "broker/sessions.h"
 #include "broker/settings.h"
 #include "broker/transport.h"
+#include "broker/users.h"
 #include "proto/base/clock.h"
 #include "telpher/error.h"
 
@@ -39,7 +40,8 @@ struct Core {
     bool disk_full = false;
     std::uint64_t disk_room = 0;  ///< What the log could grow by at the last look; 0: not known.
     bool draining = false;
-    std::uint64_t settled_bytes = 0;  ///< Of messages that left the log's segments, since the start; moved ones too.
+    std::uint64_t settled_bytes = 0;     ///< Of messages that left the log's segments, since the start; moved ones too.
+    std::shared_ptr<const Users> users;  ///< Who may come in and do what, now.
 
     /// Frames refused because they break the protocol, since the start.
     std::map<Code, std::uint64_t> protocol_errors;

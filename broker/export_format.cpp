@@ -171,11 +171,9 @@ Json json(const ExportHead& head) {
 }
 
 Json json(const ExportedQueue& queue) {
-    Json line{{"queue", queue.name},
-              {"options", options_json(queue.options)},
-              {"generation", queue.generation},
-              {"sealed", queue.sealed},
-              {"paused", queue.paused},
+    Json line{{"queue", queue.name},          {"options", options_json(queue.options)},
+              {"owner", queue.owner},         {"generation", queue.generation},
+              {"sealed", queue.sealed},       {"paused", queue.paused},
               {"next_id", queue.next.value()}};
     for (const NamedCounter& counter : kCounters) line["counters"][counter.name] = queue.counters.*counter.at;
     line["producers"] = Json::array();
@@ -237,6 +235,8 @@ Result<ExportLine> parse_queue(Members& members) {
     Members options(members.part("options"));
     queue.options = read_options(options);
     members.also(options);
+    queue.owner = members.text("owner");
+    if (queue.owner.size() > limits::kNameBytesMax) members.wrong("owner");
     queue.generation = static_cast<std::uint32_t>(members.number("generation", kGenerationMax));
     queue.sealed = members.flag("sealed");
     queue.paused = members.flag("paused");

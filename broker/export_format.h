@@ -47,6 +47,7 @@ struct ExportedProducer {
 struct ExportedQueue {
     std::string name;
     queue::Options options;
+    std::string owner;  ///< Empty: it has none.
     std::uint32_t generation = 1;
     bool sealed = false;
     bool paused = false;

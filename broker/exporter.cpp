@@ -39,6 +39,7 @@ ExportedQueue describe(const HostedQueue& queue) {
     ExportedQueue line;
     line.name = queue.name;
     line.options = queue.queue.options();
+    line.owner = queue.owner;
     line.generation = queue.generation;
     line.sealed = queue.queue.sealed();
     line.paused = queue.queue.paused();

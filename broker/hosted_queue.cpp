@@ -44,6 +44,7 @@ v1::QueueState HostedQueue::state() const {
     const queue::Counters& counters = queue.counters();
     v1::QueueState state;
     state.set_name(name);
+    state.set_owner(owner);
     encode_options(queue.options(), *state.mutable_options());
     state.set_ready(queue.ready());
     state.set_leased(queue.leased());

@@ -86,6 +86,7 @@ struct HostedQueue {
     const QueueId id;
     const std::string name;
     queue::Queue queue;
+    std::string owner;  ///< The user who made it (see Catalog::give()); empty: nobody with a name.
     std::uint32_t generation = 1;
     std::uint64_t lost = 0;             ///< Messages a memory queue lost in restarts of this generation's life.
     std::uint64_t memory_lost = 0;      ///< Replay: what a memory queue held, as last written down.

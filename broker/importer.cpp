@@ -64,6 +64,7 @@ private:
         encode_options(line.options, options);
         if (!decode_options(options)) return wrong("the options of queue " + line.name);
         HostedQueue& queue = catalog_.create(line.name, line.options);
+        catalog_.give(queue, line.owner);
         queue.generation = line.generation;
         queue.lost = line.counters.lost;
         queue.queue.restore(line.next.value(), line.sealed, line.paused, line.counters);

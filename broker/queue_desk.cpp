@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/queue_options.h"
+#include "broker/quota.h"
 #include "proto/frame.h"
 
 namespace telpher::broker {
@@ -32,7 +33,7 @@ void QueueDesk::open(Session& session, const v1::Open& request) {
     }
     if (request.create()) {
         if (!rights.any_of(RightSet::kAdmin)) return core_.deny(session, request.req(), "CREATE", request.name());
-        const auto made = create(request.name(), request.options());
+        const auto made = create(session, request.name(), request.options());
         if (!made) return core_.refuse(session.peer, request.req(), made.error());
         return opened(session, **made, request.req(), true);
     }
@@ -45,15 +46,27 @@ void QueueDesk::open(Session& session, const v1::Open& request) {
     waiting_opens_.emplace(request.name(), WaitingOpen{session.id, request.req()});
 }
 
-Result<HostedQueue*> QueueDesk::create(const std::string& name, const v1::QueueOptions& options) {
+/// The quota is that of the owner, whoever changes the queue. Who is no user any more has none.
+Result<void> QueueDesk::within_quota(const std::string& owner, const queue::Options& wanted,
+                                     const HostedQueue* changed) {
+    const auto rights = owner.empty() ? nullptr : core_.users->rights_of(owner);
+    if (rights == nullptr) return {};
+    return check_quota(rights->quota(), owner, core_.catalog.owned_by(owner), wanted, changed);
+}
+
+Result<HostedQueue*> QueueDesk::create(const Session& session, const std::string& name,
+                                       const v1::QueueOptions& options) {
     if (core_.catalog.size() >= limits::kQueuesMax) return fail(Code::kLimit, "queues of this shard");
     const auto wanted = apply_options(core_.settings.queue_defaults, options);
     if (!wanted) return fail(wanted.error());
+    if (auto within = within_quota(session.user, *wanted, nullptr); !within) return fail(within.error());
     HostedQueue& queue = core_.catalog.create(name, *wanted);
+    core_.catalog.give(queue, session.user);
     log::v1::QueueMeta change;
     change.set_change(log::v1::QueueMeta::CHANGE_CREATED);
     change.set_name(name);
     change.set_generation(queue.generation);
+    change.set_owner(queue.owner);
     encode_options(*wanted, *change.mutable_options());
     core_.journal.queue_changed(queue.id, change);
     answer_waiting(queue);
@@ -118,7 +131,7 @@ void QueueDesk::change(Session& session, const v1::Change& request) {
     Result<void> done;
     if (request.what() == v1::Change::WHAT_CREATE) {
         if (queue == nullptr) {
-            const auto made = create(request.name(), request.options());
+            const auto made = create(session, request.name(), request.options());
             if (!made) done = fail(made.error());
         } else if (const auto wanted = apply_options(queue->queue.options(), request.options()); !wanted) {
             done = fail(wanted.error());
@@ -151,6 +164,7 @@ Result<void> QueueDesk::set(HostedQueue& queue, const v1::QueueOptions& options)
     if (wanted->durability != queue.queue.options().durability) {
         return fail(Code::kBadOption, "the durability of a queue cannot change; make another queue");
     }
+    if (auto within = within_quota(queue.owner, *wanted, &queue); !within) return within;
     queue.queue.set_options(*wanted);
     log::v1::QueueMeta change;
     change.set_change(log::v1::QueueMeta::CHANGE_SET);

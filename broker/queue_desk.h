@@ -40,7 +40,8 @@ private:
         v1::Peek request;
     };
 
-    Result<HostedQueue*> create(const std::string& name, const v1::QueueOptions& options);
+    Result<HostedQueue*> create(const Session& session, const std::string& name, const v1::QueueOptions& options);
+    Result<void> within_quota(const std::string& owner, const queue::Options& wanted, const HostedQueue* changed);
     void opened(Session& session, HostedQueue& queue, std::uint64_t req, bool created);
     void answer_waiting(HostedQueue& queue);
     Result<void> set(HostedQueue& queue, const v1::QueueOptions& options);

@@ -189,6 +189,7 @@ Result<void> Replay::snapshot_queue(const log::v1::QueueState& state) {
         if (catalog_.find(state.name()) != nullptr) return made_twice(state.name());
         queue = &catalog_.restore(id, state.name(), *options);
         queue->generation = state.generation();
+        catalog_.give(*queue, state.owner());
         queue->lost = state.counters().lost();
         queue->lost_generation = state.lost_generation();
         queue->lost_lately = state.lost_lately();
@@ -369,7 +370,9 @@ Result<void> Replay::change(QueueId id, const log::v1::QueueMeta& meta) {
         if (queue != nullptr || catalog_.find(meta.name()) != nullptr) return made_twice(meta.name());
         const auto options = decode_options(meta.options());
         if (!options) return fail(options.error());
-        catalog_.restore(id, meta.name(), *options).generation = meta.generation();
+        HostedQueue& made = catalog_.restore(id, meta.name(), *options);
+        made.generation = meta.generation();
+        catalog_.give(made, meta.owner());
         return {};
     }
     if (queue == nullptr) return {};

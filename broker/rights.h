@@ -32,16 +32,18 @@ private:
 /// What a user may do: nothing that no rule allows.
 class Rights {
 public:
-    explicit Rights(security::Rules rules) : rules_(std::move(rules)) {}
+    explicit Rights(security::Rules rules, security::Quota quota = {}) : rules_(std::move(rules)), quota_(quota) {}
     /// Everything: who is let in without a key.
     static Rights all() { return Rights({.put = {}, .get = {}, .admin = {"*"}}); }
 
     [[nodiscard]] RightSet on(std::string_view queue) const;
     /// Administers some queue: may see what concerns the broker as a whole.
     [[nodiscard]] bool administers() const { return !rules_.admin.empty(); }
+    [[nodiscard]] const security::Quota& quota() const { return quota_; }
 
 private:
     security::Rules rules_;
+    security::Quota quota_;
 };
 
 }  // namespace telpher::broker

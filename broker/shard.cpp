@@ -97,6 +97,7 @@ void Shard::wire() {
                                         .gate = gate_,
                                         .now = started_,
                                         .wall = seams_.clock.wall(),
+                                        .users = users_,
                                         .protocol_errors = {},
                                         .refusals = seams_.refusals,
                                         .dead = {}});
@@ -392,7 +393,7 @@ void Shard::lost_connection(PeerId peer) {
 
 void Shard::set_users(std::shared_ptr<const Users> users) {
     const std::set<std::string> lost_keys = users_->lost_keys(*users);
-    users_ = std::move(users);
+    core_->users = users_ = std::move(users);
     if (failed_ || ended_) return;
     std::vector<Session*> sessions;
     sessions_.for_each([&](Session& session) { sessions.push_back(&session); });

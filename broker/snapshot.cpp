@@ -57,6 +57,7 @@ public:
         state->set_name(queue.name);
         encode_options(queue.queue.options(), *state->mutable_options());
         state->set_generation(queue.generation);
+        state->set_owner(queue.owner);
         state->set_sealed(queue.queue.sealed() && !TELPHER_MUTANT("snapshot-without-seal"));
         state->set_paused(queue.queue.paused());
         const bool forgets = TELPHER_MUTANT("snapshot-forgets-offsets");
@@ -71,7 +72,7 @@ public:
         if (!queue.durable()) {
             state->set_memory_unfinished(queue.unfinished());
         }
-        bytes_ += 128 + queue.name.size();
+        bytes_ += 128 + queue.name.size() + queue.owner.size();
         for (const auto& [id, producer] : queue.producers) {
             if (!producer.known || producer.fenced) continue;  // forgotten once, it must stay so
             bytes_ += write_producer(queue, producer, *state->add_producers());

@@ -19,7 +19,7 @@ Users::Users(const std::vector<security::UserFile>& users) {
             TELPHER_CHECK(key.has_value());
             by_key_.emplace(std::move(*key), user.name);
         }
-        rights_.emplace(user.name, std::make_shared<const Rights>(user.rules));
+        rights_.emplace(user.name, std::make_shared<const Rights>(user.rules, user.quota));
     }
 }
 

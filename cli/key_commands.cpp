@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "proto/base/units.h"
 #include "proto/command/exit.h"
 #include "proto/command/message_json.h"
 #include "proto/command/output.h"
+#include "proto/command/value_flags.h"
 #include "proto/security/key_file.h"
 #include "proto/security/user_file.h"
 
@@ -40,6 +42,7 @@ struct KeyFlags {
     std::string out;         ///< Empty: NAME.key here.
     std::string public_key;  ///< user add: the user keeps the secret.
     std::vector<std::string> put, get, admin_on;
+    security::Quota quota;
     bool admin = false;
     bool only = false;
 
@@ -164,7 +167,7 @@ Result<void> add_user(const KeyFlags& flags, const Globals& globals) {
     const auto write = [&](std::string key) -> Result<void> {
         std::filesystem::create_directories(flags.dir, error);
         if (error) return fail(Code::kIo, flags.dir + ": " + error.message());
-        const UserFile user{flags.name, {std::move(key)}, std::move(*rules)};
+        const UserFile user{flags.name, {std::move(key)}, std::move(*rules), flags.quota};
         return security::write_new_file(flags.user_file(), format(user), kPublicMode);
     };
     if (!flags.public_key.empty()) {
@@ -209,11 +212,22 @@ Result<void> rekey_user(const KeyFlags& flags, const Globals& globals) {
     return conclude(*made, replace_user(flags, *user), flags, globals);
 }
 
+/// "10 queues, 1000 messages, 1GiB"; empty: no quota.
+std::string quota_text(const security::Quota& quota) {
+    std::string text;
+    const auto add = [&text](const std::string& part) { text.append(text.empty() ? "" : ", ").append(part); };
+    if (quota.queues > 0) add(std::to_string(quota.queues) + " queues");
+    if (quota.messages > 0) add(std::to_string(quota.messages) + " messages");
+    if (quota.bytes > 0) add(format_size(quota.bytes));
+    return text;
+}
+
 Json to_json(const UserFile& user) {
     return {{"name", user.name},
             {"put", user.rules.put},
             {"get", user.rules.get},
             {"admin", user.rules.admin},
+            {"quota", {{"queues", user.quota.queues}, {"messages", user.quota.messages}, {"bytes", user.quota.bytes}}},
             {"public_keys", user.public_keys}};
 }
 
@@ -227,10 +241,10 @@ int list_users(const KeyFlags& flags, const Globals& globals) {
     const auto users = security::read_users(flags.dir);
     if (!users) return command::print_error(users.error());
     if (globals.output == Format::kTable) {
-        command::Table table({"USER", "PUT", "GET", "ADMIN", "KEYS"});
+        command::Table table({"USER", "PUT", "GET", "ADMIN", "QUOTA", "KEYS"});
         for (const UserFile& user : *users) {
             table.add({user.name, join(user.rules.put), join(user.rules.get), join(user.rules.admin),
-                       std::to_string(user.public_keys.size())});
+                       quota_text(user.quota), std::to_string(user.public_keys.size())});
         }
         return command::print(table.text(command::use_color(globals)));
     }
@@ -249,8 +263,8 @@ int show_user(const KeyFlags& flags, const Globals& globals) {
     if (!user) return command::print_error(user.error());
     if (globals.output != Format::kTable) return command::print(command::dump(to_json(*user)) + "\n");
     return command::print("name         " + user->name + "\nput          " + join(user->rules.put) + "\nget          " +
-                          join(user->rules.get) + "\nadmin        " + join(user->rules.admin) + "\npublic_keys  " +
-                          join(user->public_keys) + "\n");
+                          join(user->rules.get) + "\nadmin        " + join(user->rules.admin) + "\nquota        " +
+                          quota_text(user->quota) + "\npublic_keys  " + join(user->public_keys) + "\n");
 }
 
 /// Where the new key file goes, and which broker's it is for.
@@ -283,6 +297,9 @@ void add_user_commands(Program& program, const std::shared_ptr<KeyFlags>& flags)
     patterns("--get", flags->get, "Queues the user may get from and peek at; may be given again");
     patterns("--admin-on", flags->admin_on, "Queues the user may do everything with; may be given again");
     add.add_flag("--admin", flags->admin, "Everything with every queue");
+    command::add_count(add, "--max-queues", {}, flags->quota.queues, "Queues that the user may have made");
+    command::add_count(add, "--max-messages", {}, flags->quota.messages, "Sum of the maxsize of these queues");
+    command::add_size(add, "--max-bytes", flags->quota.bytes, "Sum of their max_bytes, which each must have then");
     add.add_option("--public-key", flags->public_key, "The user's own key (`telpher keygen`): no key file is made")
         ->type_name("KEY");
     make("ls", "Show all users", [flags](const Globals& globals) { return list_users(*flags, globals); });

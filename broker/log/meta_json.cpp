@@ -82,6 +82,7 @@ Json state_json(const v1::QueueState& state) {
             {"name", state.name()},
             {"options", options_json(state.options())},
             {"generation", state.generation()},
+            {"owner", state.owner()},
             {"sealed", state.sealed()},
             {"paused", state.paused()},
             {"next_offset", state.next_offset()},
@@ -146,6 +147,7 @@ Json queue_json(const v1::QueueMeta& meta) {
     if (meta.has_options()) json["options"] = options_json(meta.options());
     json["generation"] = meta.generation();
     json["lost"] = meta.lost();
+    if (!meta.owner().empty()) json["owner"] = meta.owner();
     return json;
 }
 

@@ -36,7 +36,8 @@ Json to_json(const QueueStats& queue) {
                 {"lost", queue.lost},
                 {"died", queue.died},
                 {"high_water", queue.high_water},
-                {"blocked_ms", queue.blocked_ms}};
+                {"blocked_ms", queue.blocked_ms},
+                {"owner", queue.owner}};
 }
 
 Json to_json(const BrokerStats& broker) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "proto/base/units.h"
 #include "proto/security/key_file.h"
 #include "proto/security/toml_file.h"
 
@@ -28,6 +29,49 @@ Result<std::vector<std::string>> patterns_of(const toml::table& table, std::stri
         return fail(Code::kConfig, at(path, *table.get(verb), "'" + pattern + "' is no pattern of queue names"));
     }
     return patterns;
+}
+
+/// A number from 1 on, or a text that is a size; 0: it is absent.
+Result<std::uint64_t> bound_of(const toml::table& table, std::string_view key, bool size,
+                               const std::filesystem::path& path) {
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return 0;
+    if (const auto number = node->value_exact<std::int64_t>(); number && *number > 0)
+        return static_cast<std::uint64_t>(*number);
+    if (const auto text = node->value_exact<std::string>(); text && size) {
+        if (const auto bytes = parse_size(*text); bytes && *bytes > 0) return *bytes;
+    }
+    return fail(
+        Code::kConfig,
+        at(path, *node, std::string(key) + " is a whole number from 1 on" + (size ? ", or a size as \"10GiB\"" : "")));
+}
+
+Result<Quota> quota_of(const toml::table& file, const std::filesystem::path& path) {
+    Quota quota;
+    const toml::node* node = file.get("quota");
+    if (node == nullptr) return quota;
+    const toml::table* table = node->as_table();
+    if (table == nullptr) return fail(Code::kConfig, at(path, *node, "[quota] is a table"));
+    if (auto known = only_keys(*table, {"queues", "messages", "bytes"}, path); !known) return fail(known.error());
+    const auto read = [&](std::string_view key, bool size, std::uint64_t& into) -> Result<void> {
+        const auto bound = bound_of(*table, key, size, path);
+        if (!bound) return fail(bound.error());
+        into = *bound;
+        return {};
+    };
+    if (auto done = read("queues", false, quota.queues); !done) return fail(done.error());
+    if (auto done = read("messages", false, quota.messages); !done) return fail(done.error());
+    if (auto done = read("bytes", true, quota.bytes); !done) return fail(done.error());
+    return quota;
+}
+
+std::string quota_text(const Quota& quota) {
+    if (quota == Quota()) return {};
+    std::string text = "# What the queues that the user made may hold, all together.\n[quota]\n";
+    if (quota.queues > 0) text += "queues = " + std::to_string(quota.queues) + "\n";
+    if (quota.messages > 0) text += "messages = " + std::to_string(quota.messages) + "\n";
+    if (quota.bytes > 0) text += "bytes = " + std::to_string(quota.bytes) + "\n";
+    return text;
 }
 
 std::string list(const std::vector<std::string>& texts) {
@@ -59,7 +103,7 @@ Result<UserFile> read_user_file(const std::filesystem::path& path) {
     if (!text) return fail(text.error());
     const auto table = parse_toml(*text, path);
     if (!table) return fail(table.error());
-    if (auto known = only_keys(*table, {"public_keys", "put", "get", "admin"}, path); !known)
+    if (auto known = only_keys(*table, {"public_keys", "put", "get", "admin", "quota"}, path); !known)
         return fail(known.error());
     auto keys = strings_of(*table, "public_keys", path);
     if (!keys) return fail(keys.error());
@@ -78,6 +122,9 @@ Result<UserFile> read_user_file(const std::filesystem::path& path) {
     if (auto done = read("put", user.rules.put); !done) return fail(done.error());
     if (auto done = read("get", user.rules.get); !done) return fail(done.error());
     if (auto done = read("admin", user.rules.admin); !done) return fail(done.error());
+    auto quota = quota_of(*table, path);
+    if (!quota) return fail(quota.error());
+    user.quota = *quota;
     return user;
 }
 
@@ -110,7 +157,7 @@ std::string format(const UserFile& user) {
            "public_keys = " + list(user.public_keys) + "\n" +
            "# Patterns of queue names: * is any text, ? one character. Who may admin may put and get too.\n" +
            "put = " + list(user.rules.put) + "\nget = " + list(user.rules.get) + "\nadmin = " + list(user.rules.admin) +
-           "\n";
+           "\n" + quota_text(user.quota);
 }
 
 }  // namespace telpher::security

@@ -5,8 +5,13 @@
 //     put   = ["jobs", "jobs.*"]     # patterns of queue names: * any text, ? one character
 //     get   = []
 //     admin = []                     # everything with these queues
+//     [quota]                        # of the queues that the user made; what is absent is not bounded
+//     queues = 10
+//     messages = 1000000             # the sum of their maxsize
+//     bytes = "10GiB"                # the sum of their max_bytes, which each must have then
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -24,10 +29,19 @@ struct Rules {
     bool operator==(const Rules&) const = default;
 };
 
+/// What the queues of a user may be allowed to hold, all together; 0: as much as they like.
+struct Quota {
+    std::uint64_t queues = 0;
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    bool operator==(const Quota&) const = default;
+};
+
 struct UserFile {
     std::string name;
     std::vector<std::string> public_keys;  ///< Z85.
     Rules rules;
+    Quota quota = {};
     bool operator==(const UserFile&) const = default;
 };
 

@@ -58,6 +58,7 @@ QueueStats from_wire(const v1::QueueState& state) {
     stats.bytes = state.bytes();
     stats.sealed = state.sealed();
     stats.paused = state.paused();
+    stats.owner = state.owner();
     stats.generation = state.generation();
     stats.producers = state.producers();
     stats.blocked_producers = state.blocked_producers();

@@ -36,8 +36,8 @@ protected:
         return Code::kOk;
     }
 
-    /// Sends bodies as fast as it can and heeds no limit. True: some of them came in beyond it, and the peer was
-    /// closed. A machine that writes faster than we send raises the limit in time; then there is nothing to refuse.
+    /// Sends `count` bodies as fast as it can and heeds no limit. True: some of them came in beyond it, and the peer
+    /// was closed. A broker whose disk keeps up takes no more than it can write; then there is nothing to refuse.
     bool flood(const std::string& queue, std::uint64_t& count) {
         WirePeer peer(endpoint());
         const auto hello = peer.hello();
@@ -45,9 +45,8 @@ protected:
         options.set_maxsize(1'000'000);
         const auto handle = peer.open(queue, options);
         const auto producer = peer.open_producer(handle);
-        // All of it should be on its way before a single batch can be on disk and the limit be raised.
         const std::size_t bytes = 1'000'000;
-        count = 8 * hello.limits().session_put_bytes() / bytes;
+        count = 4 * hello.limits().session_put_bytes() / bytes;
         std::string all;
         v1::Put put;
         put.set_epoch(peer.epoch());
@@ -59,7 +58,7 @@ protected:
         peer.zmtp().send_raw(all);
         const Code code = refusal(peer);
         EXPECT_TRUE(code == Code::kFlowViolation || code == Code::kOk) << info(code).name;
-        return peer.zmtp().wait_closed(kKickedWithin);
+        return peer.zmtp().wait_closed(5s);
     }
 };
 
@@ -225,19 +224,13 @@ TEST_P(HostileFrames, a_put_sent_again_and_again) {
 }
 
 TEST_P(HostileFrames, more_bytes_than_the_broker_allowed) {
-    constexpr int kTries = 4;
-    bool closed = false;
-    for (int attempt = 0; attempt < kTries && !closed; ++attempt) {
-        const std::string queue = "flood" + std::to_string(attempt);
-        std::uint64_t count = 0;
-        closed = flood(queue, count);
-        if (closed) {
-            EXPECT_LT(put_count(queue), count);
-        } else {
-            EXPECT_EQ(put_count(queue), count) << "it was not closed, so all of it was within the limit";
-        }
-    }
-    EXPECT_TRUE(closed);
+    const std::size_t before = broker_.process().usage().resident_bytes;
+    std::uint64_t count = 0;
+    const bool closed = flood("flood", count);
+    if (closed) EXPECT_LT(put_count("flood"), count);
+    if (!closed) EXPECT_TRUE(eventually(20s, [&] { return put_count("flood") == count; })) << put_count("flood");
+    // Bodies of what was put last stay in memory for who gets it: the cache of the shard.
+    EXPECT_LT(broker_.process().usage().resident_peak_bytes, before + 192 * limits::kMiB);
     expect_unharmed();
 }
 

@@ -22,7 +22,7 @@ constexpr int kPuts = 1'000;
 constexpr Duration kPause = 1ms;
 constexpr int kRounds = 3;
 /// Below this, doubling says more of the machine than of the broker.
-constexpr Duration kGrain = 1ms;
+constexpr Duration kGrain = 5ms;
 /// Beside a queue that takes both processors: how much it is above idle is a figure; that it is not starved, a promise.
 constexpr Duration kStarved = 50ms;
 

@@ -66,6 +66,7 @@ struct QueueStats {
                   high_water = 0, lost = 0;
     std::uint64_t died = 0;  ///< Messages that became dead letters, ever; `dead` is how many are there now.
     std::uint64_t blocked_ms = 0;
+    std::string owner;  ///< The user who made it, whose quota it counts in; empty: nobody with a name.
     [[nodiscard]] std::uint64_t unfinished() const { return ready + leased + delayed; }
 };
 

@@ -30,12 +30,12 @@ QueueStats jobs() {
 
 TEST(Render, QueueShowHasEveryFieldScriptsRelyOn) {
     const Json object = Json::parse(render(jobs(), as(Format::kJson)));
-    for (const char* field : {"name",      "maxsize",   "max_bytes",  "on_full",    "durability",
-                              "ready",     "leased",    "delayed",    "dead",       "unfinished",
-                              "sealed",    "paused",    "generation", "producers",  "blocked_producers",
-                              "consumers", "put",       "acked",      "nacked",     "redelivered",
-                              "dropped",   "expired",   "rejected",   "high_water", "lost",
-                              "bytes",     "blocked_ms"}) {
+    for (const char* field : {"name",      "maxsize",    "max_bytes",  "on_full",    "durability",
+                              "ready",     "leased",     "delayed",    "dead",       "unfinished",
+                              "sealed",    "paused",     "generation", "producers",  "blocked_producers",
+                              "consumers", "put",        "acked",      "nacked",     "redelivered",
+                              "dropped",   "expired",    "rejected",   "high_water", "lost",
+                              "bytes",     "blocked_ms", "owner"}) {
         EXPECT_TRUE(object.contains(field)) << field;
     }
     EXPECT_EQ(object["unfinished"], 50);

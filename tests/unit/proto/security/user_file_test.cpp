@@ -27,7 +27,7 @@ protected:
 
 TEST_F(UserFileTest, what_is_written_is_read) {
     const UserFile alice{"alice", {key(), key()}, {{"jobs", "jobs.*"}, {"a?b{c}/d"}, {}}};
-    const UserFile bob{"bob", {key()}, {{}, {}, {"*"}}};
+    const UserFile bob{"bob", {key()}, {{}, {}, {"*"}}, {.queues = 3, .messages = 1'000'000, .bytes = 1ULL << 40}};
     write("bob.toml", format(bob));
     write("alice.toml", format(alice));
     write("alice.toml~", "no user");
@@ -48,6 +48,13 @@ TEST_F(UserFileTest, mistakes_are_named_with_their_place) {
         {good + "get = [\"jo bs\"]\n", "'jo bs' is no pattern"},
         {good + "admin = [\"\"]\n", "is no pattern"},
         {"public_keys = [\n", "x.toml:"},
+        {good + "quota = 3\n", "[quota] is a table"},
+        {good + "[quota]\nqueue = 3\n", "x.toml:3:9: unknown key 'queue'"},
+        {good + "[quota]\nqueues = 0\n", "queues is a whole number from 1 on"},
+        {good + "[quota]\nmessages = -1\n", "messages is a whole number"},
+        {good + "[quota]\nmessages = \"1k\"\n", "messages is a whole number"},
+        {good + "[quota]\nbytes = \"much\"\n", "or a size as"},
+        {good + "[quota]\nbytes = 1.5\n", "bytes is a whole number"},
     };
     for (const auto& [text, why] : cases) {
         write("x.toml", text);
@@ -57,6 +64,13 @@ TEST_F(UserFileTest, mistakes_are_named_with_their_place) {
     EXPECT_EQ(refusal(), "");
     write("y.toml", good);
     EXPECT_THAT(refusal(), HasSubstr("x has the same key"));
+}
+
+TEST_F(UserFileTest, bytes_of_a_quota_may_have_a_unit) {
+    write("x.toml", "public_keys = [\"" + key() + "\"]\n[quota]\nbytes = \"2GiB\"\n");
+    const auto users = read_users(dir_.path());
+    ASSERT_TRUE(users) << users.error().message();
+    EXPECT_EQ(users->front().quota, (Quota{.queues = 0, .messages = 0, .bytes = 2ULL << 30}));
 }
 
 TEST_F(UserFileTest, an_absent_directory_is_an_error_and_an_empty_one_is_none) {

@@ -1,0 +1,68 @@
+// A user whose queues may hold so much and no more, with the tools that people use.
+//
+// Claim: what would be too much is refused with E_LIMIT and leaves nothing behind; what there is goes on; the quota
+// holds over a restart and is another one after a SIGHUP.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "tests/support/broker.h"
+#include "tests/support/key_ring.h"
+
+namespace telpher::test {
+namespace {
+
+using testing::HasSubstr;
+
+class QuotaReached : public testing::Test {
+protected:
+    QuotaReached()
+        : shop_(keys_.add(
+              "shop", {"--admin-on", "shop.*", "--max-queues", "2", "--max-messages", "1000", "--max-bytes", "1MiB"})),
+          ops_(keys_.add("ops", {"--admin"})),
+          broker_({.args = keys_.args()}) {}
+
+    Finished as(const std::string& key_file, std::vector<std::string> command) {
+        std::vector<std::string> args{"-s", broker_.tcp(), "--key-file", key_file};
+        args.insert(args.end(), command.begin(), command.end());
+        return run(program("telpher"), args, 30s);
+    }
+    Finished create(const std::string& name, const std::string& maxsize, const std::string& max_bytes) {
+        return as(shop_, {"queue", "create", name, "--maxsize", maxsize, "--max-bytes", max_bytes});
+    }
+    static void expect_refused(const Finished& done, const std::string& why) {
+        EXPECT_FALSE(done.ended.ok());
+        EXPECT_THAT(done.errors, HasSubstr("E_LIMIT"));
+        EXPECT_THAT(done.errors, HasSubstr(why));
+    }
+
+    KeyRing keys_;
+    const std::string shop_, ops_;
+    Broker broker_;
+};
+
+TEST_F(QuotaReached, nothing_is_made_beyond_it) {
+    ASSERT_TRUE(create("shop.a", "600", "512KiB").ended.ok());
+    expect_refused(create("shop.b", "401", "1KiB"), "messages: 600 in other queues, 401 asked, 1000 allowed");
+    expect_refused(create("shop.b", "1", "513KiB"), "bytes: 524288 in other queues");
+    expect_refused(create("shop.b", "1", "0"), "needs max_bytes");
+    expect_refused(as(shop_, {"put", "shop.b", "x", "--create", "maxsize=401"}), "messages");
+    EXPECT_FALSE(as(shop_, {"queue", "show", "shop.b"}).ended.ok()) << "a refused one is not there";
+    ASSERT_TRUE(create("shop.b", "400", "512KiB").ended.ok());
+    expect_refused(create("shop.c", "1", "1KiB"), "quota of user shop: ");
+    expect_refused(as(ops_, {"queue", "set", "shop.a", "--maxsize", "601"}), "quota of user shop: messages");
+    EXPECT_TRUE(as(ops_, {"queue", "create", "ops.a"}).ended.ok()) << "others have none";
+
+    broker_.kill();
+    broker_.start();
+    EXPECT_THAT(as(shop_, {"queue", "show", "shop.a", "-o", "json"}).output, HasSubstr("\"owner\":\"shop\""));
+    expect_refused(create("shop.c", "1", "1KiB"), "2 queues of 2");
+    EXPECT_TRUE(as(shop_, {"put", "shop.a", "x"}).ended.ok());
+    EXPECT_TRUE(as(shop_, {"queue", "rm", "shop.b", "--yes"}).ended.ok());
+    EXPECT_TRUE(create("shop.c", "400", "512KiB").ended.ok()) << "what was removed is free again";
+}
+
+}  // namespace
+}  // namespace telpher::test
