@@ -37,7 +37,8 @@ Folder folder_of(test::FaultyFileSystem& files, const std::string& dir) {
 /// A simulated broker under load; what it promises is noted the moment it says so.
 class SimulatedLoad {
 public:
-    SimulatedLoad(std::uint64_t seed, Promised& promised) : random_(seed), promised_(promised), broker_(seed) {
+    SimulatedLoad(std::uint64_t seed, Promised& promised)
+        : random_(seed), promised_(promised), broker_(seed, sim::small_settings(), log_of(seed)) {
         EXPECT_TRUE(broker_.start());
         broker_.transport().on_send([this](sim::PeerId, const Frame& frame) { note(frame); });
         peer_.emplace(broker_);
@@ -80,6 +81,13 @@ private:
         std::uint64_t id;
         std::uint32_t delivery;
     };
+
+    /// Each log has an id and salts of its own.
+    static log::LogOptions log_of(std::uint64_t seed) {
+        log::LogOptions options = sim::small_log();
+        options.salt_seed = seed;
+        return options;
+    }
 
     void put() {
         const auto count = static_cast<std::uint32_t>(1 + random_.below(5));

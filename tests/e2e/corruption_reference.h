@@ -12,7 +12,7 @@
 namespace telpher::test {
 
 using FileBytes = std::vector<std::byte>;
-/// The files of a shard's folder, by name.
+/// The files of a shard's folder, or of a data directory, by their names in it.
 using Folder = std::map<std::string, FileBytes>;
 
 /// What was promised of queue kQueue. The message with id n was put with payload_of(n).
@@ -32,7 +32,9 @@ struct Reference {
     std::uint64_t segment_bytes = 0;
     Folder files;
     std::vector<Folder> older;  ///< The same folder at earlier moments.
+    Folder foreign;             ///< That of another log.
     Promised promised;
+    std::set<std::uint64_t> present;  ///< What an undamaged start serves.
 };
 
 inline constexpr const char* kQueue = "q";
