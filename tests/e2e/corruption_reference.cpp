@@ -1,16 +1,9 @@
 #include "tests/e2e/corruption_reference.h"
 
 #include <gtest/gtest.h>
-#include <telpher/client.h>
-
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "proto/base/random.h"
 #include "tests/sim/sim_peer.h"
-#include "tests/support/broker.h"
 
 namespace telpher::test {
 namespace {
@@ -149,40 +142,6 @@ private:
     std::vector<Held> held_;
 };
 
-Folder read_folder(const std::filesystem::path& dir) {
-    Folder folder;
-    for (const auto& entry : std::filesystem::directory_iterator(dir)) {
-        if (!entry.is_regular_file()) continue;
-        std::ifstream in(entry.path(), std::ios::binary);
-        const std::string bytes((std::istreambuf_iterator<char>(in)), {});
-        const Bytes view = as_bytes(bytes);
-        folder[entry.path().filename()] = FileBytes(view.begin(), view.end());
-    }
-    return folder;
-}
-
-/// Puts `count` messages and acks most of what comes; all of it confirmed.
-void load(Queue& queue, Promised& promised, std::uint64_t count) {
-    for (std::uint64_t i = 0; i < count; ++i) ASSERT_TRUE(queue.put_async(payload_of(promised.put + i)));
-    ASSERT_TRUE(queue.flush(Millis(60'000)));
-    for (std::uint64_t i = 0; i < count; ++i) promised.stored.insert(promised.put + i);
-    promised.put += count;
-    Consumer consumer = queue.consume({.prefetch = 1000});
-    std::vector<Message> kept;
-    for (;;) {
-        auto message = consumer.next(Millis(500));
-        if (!message) break;
-        if (message->id() % 20 == 7) {
-            kept.push_back(std::move(*message));
-            continue;
-        }
-        promised.settled.insert(message->id());
-        message->ack();
-        if (message->id() + 1 == promised.put) break;
-    }
-    ASSERT_TRUE(consumer.flush(Millis(60'000)));
-}
-
 }  // namespace
 
 std::set<std::uint64_t> Promised::live() const {
@@ -214,35 +173,6 @@ Reference simulated_reference(std::uint64_t seed, bool clean) {
     }
     clean ? load.stop() : load.kill();
     reference.files = load.files();
-    return reference;
-}
-
-Reference daemon_reference(std::uint64_t seed, bool clean) {
-    constexpr std::uint64_t kRoundMessages = 9'000;  // 7 MB
-    Reference reference;
-    reference.name = clean ? "telpherd, stopped" : "telpherd, killed";
-    reference.clean = clean;
-    reference.segment_bytes = 10 << 20;
-    BrokerOptions options;
-    options.args = {"--segment-bytes", std::to_string(reference.segment_bytes), "--limits.message-size", "64KiB"};
-    Broker broker(options);
-    const auto shard = broker.data_dir() / "shard-0";
-    Client client(broker.ipc());
-    Queue queue = client.queue(kQueue, {.maxsize = 1'000'000});
-    for (int round = 0; round < 4; ++round) {
-        load(queue, reference.promised, kRoundMessages);
-        reference.older.push_back(read_folder(shard));
-    }
-    if (clean) {
-        EXPECT_TRUE(broker.terminate());
-    } else {
-        Random random(seed);
-        const std::uint64_t more = 2'000 + random.below(2'000);
-        for (std::uint64_t i = 0; i < more; ++i) EXPECT_TRUE(queue.put_async(payload_of(reference.promised.put++)));
-        pass_time(std::chrono::milliseconds(random.below(20)));
-        broker.kill();
-    }
-    reference.files = read_folder(shard);
     return reference;
 }
 

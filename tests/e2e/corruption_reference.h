@@ -44,7 +44,10 @@ std::string payload_of(std::uint64_t number);
 
 /// A simulated broker of small segments (tests/sim): the shard and the log as they are, files in memory.
 Reference simulated_reference(std::uint64_t seed, bool clean);
-/// A telpherd, with the segments that it has at least: stopped by SIGTERM, or by SIGKILL under load.
+/// A telpherd that was started and stopped several times, its data directory whole: stopped by SIGTERM, or by SIGKILL
+/// under load.
 Reference daemon_reference(std::uint64_t seed, bool clean);
+/// The same, with all that was put still there: more than its cache of bodies holds.
+Reference backlog_reference();
 
 }  // namespace telpher::test

@@ -76,7 +76,7 @@ void Broker::start() {
     options.env = options_.env;
     process_.emplace(program("telpherd"), args(), options);
     if (process_->wait_for_output("ready", kReadyWithin)) return;
-    const auto ended = process_->wait(0s);
+    const auto ended = process_->wait(1s);  // its output ends a moment before it does
     const std::string how = ended ? "ended with " + ended->text() : "is not ready in time";
     throw std::runtime_error("telpherd " + how + "; stdout:\n" + tail(process_->output()) + "\nstderr:\n" +
                              tail(process_->errors()));
