@@ -66,6 +66,11 @@ std::optional<RecordHeader> decode_record_header(Bytes bytes) {
     return header;
 }
 
+HeaderTrace trace_header(const std::byte* at) {
+    return {load_le<std::uint64_t>(at + kSaltAt),
+            record_bytes(load_le<std::uint32_t>(at + kMetaBytesAt), load_le<std::uint32_t>(at + kBodyBytesAt))};
+}
+
 std::uint64_t payload_checksum(Bytes meta, Bytes body) {
     if (body.empty()) return XXH3_64bits(meta.data(), meta.size());
     if (meta.empty()) return XXH3_64bits(body.data(), body.size());

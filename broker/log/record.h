@@ -69,6 +69,14 @@ void encode_record_header(const RecordHeader& header, std::byte* at);
 /// version comes back with that version, and only `version` and `salt` mean anything.
 [[nodiscard]] std::optional<RecordHeader> decode_record_header(Bytes bytes);
 
+/// What stands where a header has these, be it sound or not.
+struct HeaderTrace {
+    std::uint64_t salt = 0;
+    std::uint64_t record_bytes = 0;
+};
+/// Of the kRecordHeaderBytes at `at`.
+[[nodiscard]] HeaderTrace trace_header(const std::byte* at);
+
 /// XXH3-64 of meta, then body.
 [[nodiscard]] std::uint64_t payload_checksum(Bytes meta, Bytes body);
 

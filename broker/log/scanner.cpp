@@ -77,9 +77,16 @@ Result<Remains> SegmentScanner::remains(Lsn missed) {
         const auto bytes = fetch(at, kRecordHeaderBytes);
         if (!bytes) return fail(bytes.error());
         if (bytes->size() < kRecordHeaderBytes) break;
-        if (load_le<std::uint32_t>(bytes->data()) != kRecordMagic) continue;
+        const HeaderTrace trace = trace_header(bytes->data());
+        if (trace.salt != header_.salt) continue;
         const auto header = decode_record_header(*bytes);
-        if (!header || header->salt != header_.salt || header->version != kRecordVersion) continue;
+        if (!header) {
+            // It vouches for nothing; but a record was written here, and whoever cuts it must say so.
+            const bool fits = trace.record_bytes <= header_.capacity - at;
+            result.end = std::max(result.end, at + (fits ? trace.record_bytes : kRecordHeaderBytes));
+            continue;
+        }
+        if (header->version != kRecordVersion) continue;
         result.end = std::max(result.end, std::min(at + record_bytes(*header), header_.capacity));
         result.durable_upto = std::max(result.durable_upto, header->durable_upto);
         if (!result.next && header->lsn > missed) result.next = Remains::Next{at, header->lsn};

@@ -22,10 +22,12 @@ struct Scanned {
     Bytes body;
 };
 
-/// What lies after damage: records of this life of the segment that stand on their own.
+/// What lies after damage: records of this life of the segment that stand on their own, and traces of others.
 struct Remains {
-    std::uint64_t end = 0;  ///< End of the last one; the position of the damage if there are none.
-    Lsn durable_upto;       ///< The highest that one of them vouches for.
+    /// End of the last one, also of one of whose header only the salt is left; the position of the damage if there are
+    /// none.
+    std::uint64_t end = 0;
+    Lsn durable_upto;  ///< The highest that one of them vouches for.
     struct Next {
         std::uint64_t at;
         Lsn lsn;
@@ -40,7 +42,7 @@ public:
 
     /// The record at the position, which must have the lsn `expected`; moves on if it is sound. Errors are I/O errors.
     Result<Scanned> next(Lsn expected);
-    /// Searches everything from the position on for whole headers with this segment's salt.
+    /// Searches everything from the position on for headers with this segment's salt.
     Result<Remains> remains(Lsn missed);
     void seek(std::uint64_t at) { at_ = at; }
 

@@ -169,6 +169,27 @@ TEST_F(RecoveryTest, BadHeaderUnprovenIsTruncated) {
     break_header(1, last_record(1));
     expect_truncated(2);
 }
+TEST_F(RecoveryTest, BadHeaderOfTheLastRecordIsReportedWithItsRangeAndKept) {
+    one_unconfirmed();
+    const Found record = last_record(1);
+    const auto before = files_.contents(path(1));
+    break_header(1, record);
+    must_open();
+    const Recovery& recovery = log_->recovery();
+    EXPECT_EQ(recovery.torn_bytes, record_bytes(record.header));
+    EXPECT_NE(recovery.torn.find("byte " + std::to_string(record.at)), std::string::npos) << recovery.torn;
+    ASSERT_EQ(recovery.repairs.size(), 1U);
+    const auto kept = files_.contents(kTestDir + "/" + recovery.repairs[0].kept_as);
+    ASSERT_EQ(kept.size(), record_bytes(record.header));
+    EXPECT_EQ(kept.back(), before[record.at + kept.size() - 1]);
+}
+TEST_F(RecoveryTest, BadHeaderWithALengthThatCannotBeIsReportedToo) {
+    one_unconfirmed();
+    const Found record = last_record(1);
+    flip(1, record.at + 15);  // the highest byte of the body's length
+    must_open();
+    EXPECT_EQ(log_->recovery().torn_bytes, kRecordHeaderBytes);
+}
 TEST_F(RecoveryTest, BadHeaderProvenStops) {
     one_segment();
     break_header(1, last_record(1));
