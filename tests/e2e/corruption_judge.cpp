@@ -65,6 +65,16 @@ void judge_missing(const Reference& reference, const Served& served, Judgement& 
     for (const std::uint64_t id : unconfirmed) judgement.unconfirmed_gone += in_a_cut(places, id, served) ? 0 : 1;
 }
 
+/// After a clean stop nothing is a tail but what damage has put behind the end.
+void judge_cuts(const Reference& reference, const Served& served, Judgement& judgement) {
+    for (const auto& [id, place] : places_of(reference.files)) {
+        const bool cut = std::any_of(served.cuts.begin(), served.cuts.end(), [&p = place](const Range& range) {
+            return range.file == p.file && range.from < p.to && p.from < range.to;
+        });
+        if (cut) judgement.undetected.push_back(fmt::format("message {} was cut after a clean stop", id));
+    }
+}
+
 /// Reads the messages of one record, and where it lies.
 void note_places(const Range& where, const log::RecordHeader& header, Bytes payload,
                  std::map<std::uint64_t, Range>& places) {
@@ -106,7 +116,7 @@ Judgement judge(const Reference& reference, const Served& served) {
         return judgement;
     }
     judge_missing(reference, served, judgement);
-    if (!served.cuts.empty() && reference.clean) judgement.undetected.emplace_back("cut after a clean stop");
+    if (!served.cuts.empty() && reference.clean) judge_cuts(reference, served, judgement);
     if (served.cuts.empty() == names_a_range(served.torn)) {
         judgement.undetected.push_back("a cut and its report do not agree: " + served.torn);
     }
