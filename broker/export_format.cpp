@@ -320,7 +320,7 @@ Result<ExportLine> parse_end(Members& members) {
     }
     // A bit that changed in the name of the sum must not take the sum away.
     if (members.size() != (end.checksum ? 4U : 3U)) members.wrong("end");
-    return members.done(std::move(end));
+    return members.done(end);
 }
 
 }  // namespace

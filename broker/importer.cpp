@@ -28,7 +28,7 @@ Result<void> wrong(const std::string& what) { return fail(Code::kCorrupt, what);
 /// Takes lines in their order and writes what they say.
 class Importer {
 public:
-    Importer(log::Log& log) : log_(log), journal_(log, kMetaBytes) {
+    explicit Importer(log::Log& log) : log_(log), journal_(log, kMetaBytes) {
         journal_.on_snapshot([this] { return make_snapshot(catalog_, boot_); });
     }
 
