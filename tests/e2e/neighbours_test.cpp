@@ -78,7 +78,8 @@ TEST_F(Neighbours, a_queue_at_full_rate_does_not_starve_another) {
 
 // The library refuses what is over the limit; who speaks the protocol without it loses its connection.
 TEST_F(Neighbours, a_message_of_100_mb_is_refused_and_disturbs_nobody) {
-    const std::string huge(100'000'000, 'x');
+    std::string huge;
+    huge.resize(100'000'000, 'x');
     std::uint64_t refused = 0;
     std::uint64_t thrown_out = 0;
     const auto noise = [&](const std::stop_token& stop) {
