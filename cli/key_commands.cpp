@@ -297,8 +297,9 @@ void add_user_commands(Program& program, const std::shared_ptr<KeyFlags>& flags)
     patterns("--get", flags->get, "Queues the user may get from and peek at; may be given again");
     patterns("--admin-on", flags->admin_on, "Queues the user may do everything with; may be given again");
     add.add_flag("--admin", flags->admin, "Everything with every queue");
-    command::add_count(add, "--max-queues", {}, flags->quota.queues, "Queues that the user may have made");
-    command::add_count(add, "--max-messages", {}, flags->quota.messages, "Sum of the maxsize of these queues");
+    command::add_count(add, "--max-queues", {1, INT64_MAX}, flags->quota.queues, "Queues that the user may have made");
+    command::add_count(add, "--max-messages", {1, INT64_MAX}, flags->quota.messages,
+                       "Sum of the maxsize of these queues");
     command::add_size(add, "--max-bytes", flags->quota.bytes, "Sum of their max_bytes, which each must have then");
     add.add_option("--public-key", flags->public_key, "The user's own key (`telpher keygen`): no key file is made")
         ->type_name("KEY");

@@ -70,7 +70,7 @@ std::string quota_text(const Quota& quota) {
     std::string text = "# What the queues that the user made may hold, all together.\n[quota]\n";
     if (quota.queues > 0) text += "queues = " + std::to_string(quota.queues) + "\n";
     if (quota.messages > 0) text += "messages = " + std::to_string(quota.messages) + "\n";
-    if (quota.bytes > 0) text += "bytes = " + std::to_string(quota.bytes) + "\n";
+    if (quota.bytes > 0) text += "bytes = \"" + format_size(quota.bytes) + "\"\n";
     return text;
 }
 

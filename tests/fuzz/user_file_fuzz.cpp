@@ -16,6 +16,7 @@ std::vector<std::string> seeds() {
     const std::string key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
     return {"public_keys = [\"" + key + "\"]\nput = [\"jobs\", \"jobs.*\"]\nget = []\nadmin = [\"?\"]\n",
             "public_keys = [\"" + key + "\", \"" + key + "\"]\n", "public_keys = []\nput = [\"\"]\nother = 1\n",
+            "public_keys = [\"" + key + "\"]\n[quota]\nqueues = 3\nmessages = 10\nbytes = \"2GiB\"\n",
             "public_keys = \"" + key + "\"\nget = [1]\n"};
 }
 

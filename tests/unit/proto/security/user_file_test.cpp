@@ -27,7 +27,7 @@ protected:
 
 TEST_F(UserFileTest, what_is_written_is_read) {
     const UserFile alice{"alice", {key(), key()}, {{"jobs", "jobs.*"}, {"a?b{c}/d"}, {}}};
-    const UserFile bob{"bob", {key()}, {{}, {}, {"*"}}, {.queues = 3, .messages = 1'000'000, .bytes = 1ULL << 40}};
+    const UserFile bob{"bob", {key()}, {{}, {}, {"*"}}, {.queues = 3, .messages = INT64_MAX, .bytes = UINT64_MAX}};
     write("bob.toml", format(bob));
     write("alice.toml", format(alice));
     write("alice.toml~", "no user");
