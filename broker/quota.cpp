@@ -21,6 +21,9 @@ std::uint64_t in_use(const std::set<const HostedQueue*>& owned, const HostedQueu
     return all;
 }
 
+/// Of two bounds of a queue; none (0) is more than any.
+bool grows(std::uint64_t before, std::uint64_t after) { return before != 0 && (after == 0 || after > before); }
+
 }  // namespace
 
 Result<void> check_quota(const security::Quota& quota, const std::string& user,
@@ -29,19 +32,16 @@ Result<void> check_quota(const security::Quota& quota, const std::string& user,
     if (changed == nullptr && quota.queues > 0 && owned.size() >= quota.queues)
         return fail(Code::kLimit, fmt::format("quota of user {}: {} queues of {}", user, owned.size(), quota.queues));
     const auto check = [&](const char* what, std::uint64_t most, std::uint64_t queue::Options::*bound) -> Result<void> {
-        const std::uint64_t before = changed == nullptr ? 0 : changed->queue.options().*bound;
-        const std::uint64_t asked = wanted.*bound;
+        if (most == 0) return {};  // most have no quota: their queues are not gone through
+        if (changed != nullptr && !grows(changed->queue.options().*bound, wanted.*bound)) return {};
+        if (wanted.*bound == 0)  // a maxsize is never 0
+            return fail(Code::kLimit, fmt::format("quota of user {}: {}: the queue needs max_bytes", user, what));
         const std::uint64_t used = in_use(owned, changed, bound);
-        const bool grows = changed == nullptr || asked > before;
-        if (most == 0 || !grows || sum(used, asked) <= most) return {};
+        if (sum(used, wanted.*bound) <= most) return {};
         return fail(Code::kLimit, fmt::format("quota of user {}: {}: {} in other queues, {} asked, {} allowed", user,
-                                              what, used, asked, most));
+                                              what, used, wanted.*bound, most));
     };
     if (auto done = check("messages", quota.messages, &queue::Options::maxsize); !done) return done;
-    if (quota.bytes > 0 && wanted.max_bytes == 0) {  // no bound, which is more than any
-        if (changed != nullptr && changed->queue.options().max_bytes == 0) return {};
-        return fail(Code::kLimit, fmt::format("quota of user {}: bytes: the queue needs max_bytes", user));
-    }
     return check("bytes", quota.bytes, &queue::Options::max_bytes);
 }
 

@@ -88,6 +88,7 @@ TEST_F(QuotaTest, ALoweredOneTakesNothingAndLetsNothingGrow) {
     EXPECT_FALSE(check(lowered, bounds(101, 1), &first));
     EXPECT_FALSE(check(lowered, bounds(1, 101), &first));
     EXPECT_TRUE(check(lowered, bounds(100, 0), &free)) << "it had no bound before";
+    EXPECT_TRUE(check(lowered, bounds(100, 1000), &free)) << "any bound is less than none";
 }
 
 TEST_F(QuotaTest, AnOwnerIsKeptInSnapshots) {
