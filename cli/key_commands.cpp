@@ -300,7 +300,11 @@ void add_user_commands(Program& program, const std::shared_ptr<KeyFlags>& flags)
     command::add_count(add, "--max-queues", {1, INT64_MAX}, flags->quota.queues, "Queues that the user may have made");
     command::add_count(add, "--max-messages", {1, INT64_MAX}, flags->quota.messages,
                        "Sum of the maxsize of these queues");
-    command::add_size(add, "--max-bytes", flags->quota.bytes, "Sum of their max_bytes, which each must have then");
+    const auto set_bytes = [flags](std::uint64_t bytes) {
+        if (bytes == 0) throw CLI::ValidationError("--max-bytes", "0 is no quota; leave it out for no bound");
+        flags->quota.bytes = bytes;
+    };
+    command::add_size(add, "--max-bytes", set_bytes, "Sum of their max_bytes, which each must have then");
     add.add_option("--public-key", flags->public_key, "The user's own key (`telpher keygen`): no key file is made")
         ->type_name("KEY");
     make("ls", "Show all users", [flags](const Globals& globals) { return list_users(*flags, globals); });

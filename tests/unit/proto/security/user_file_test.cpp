@@ -55,6 +55,9 @@ TEST_F(UserFileTest, mistakes_are_named_with_their_place) {
         {good + "[quota]\nmessages = \"1k\"\n", "messages is a whole number"},
         {good + "[quota]\nbytes = \"much\"\n", "or a size as"},
         {good + "[quota]\nbytes = 1.5\n", "bytes is a whole number"},
+        {good + "[quota]\nbytes = 0\n", "x.toml:3:9: bytes is a whole number from 1 on"},
+        {good + "[quota]\nbytes = \"0\"\n", "bytes is a whole number from 1 on"},
+        {good + "[quota]\nqueues = true\n", "queues is a whole number"},
     };
     for (const auto& [text, why] : cases) {
         write("x.toml", text);
