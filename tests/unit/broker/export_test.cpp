@@ -203,6 +203,16 @@ TEST_F(ExportTest, BytesOfAnyKindSurvive) {
     EXPECT_EQ(again[3], dead);
 }
 
+TEST_F(ExportTest, QueuesKeepTheirOwners) {
+    ExportedQueue owned = queue_of("a", 1);
+    owned.owner = "shop";
+    ASSERT_TRUE(import_of(text_of({ExportHead{}, owned, queue_of("b", 1), ExportEnd{2, 0, {}}}))) << said;
+    const auto again = lines_of(exported_of(*files, kDir));
+    ASSERT_EQ(again.size(), 4U);
+    EXPECT_EQ(std::get<ExportedQueue>(again[1]).owner, "shop");
+    EXPECT_EQ(std::get<ExportedQueue>(again[2]).owner, "");
+}
+
 TEST_F(ExportTest, ManyMessagesTakeManySegments) {
     std::vector<ExportLine> lines{ExportHead{}, queue_of("a", 4000), queue_of("b", 4000)};
     for (std::uint64_t id = 0; id < 4000; ++id) {
@@ -300,6 +310,9 @@ TEST_F(ExportTest, WhatMakesNoSenseIsRefused) {
     ExportedQueue twice = queue_of("q", 10);
     twice.producers = {{ProducerId(1), "p", Sequence(1), {}, ""}, {ProducerId(1), "r", Sequence(1), {}, ""}};
     EXPECT_EQ(refused({head, twice, message_of("q", 1), end}), Code::kCorrupt);
+    ExportedQueue endless = queue_of("q", 10);
+    endless.owner = std::string(256, 'x');
+    EXPECT_EQ(refused({head, endless, message_of("q", 1), end}), Code::kCorrupt);
     ExportedMessage nothing = message_of("q", 1);
     nothing.record = "";
     EXPECT_EQ(refused({head, q, nothing, end}), Code::kCorrupt);
