@@ -38,9 +38,9 @@ const std::string kHead = R"({"telpher_export":1,"version":"0","boot":3,"wall_ms
 
 std::string queue(const std::string& producers = "") {
     return R"({"queue":"q","options":{"maxsize":9,"max_bytes":0,"on_full":"block","durability":"fsync","lease_ms":0,)"
-           R"("max_attempts":3,"backoff_ms":1,"backoff_max_ms":2},"generation":1,"sealed":false,"paused":true,)"
-           R"("next_id":9,"counters":{"put":4,"acked":0,"nacked":0,"redelivered":0,"dropped":0,"rejected":0,)"
-           R"("high_water":4,"lost":0,"died":1},"producers":[)" +
+           R"("max_attempts":3,"backoff_ms":1,"backoff_max_ms":2},"owner":"u","generation":1,"sealed":false,)"
+           R"("paused":true,"next_id":9,"counters":{"put":4,"acked":0,"nacked":0,"redelivered":0,"dropped":0,)"
+           R"("rejected":0,"high_water":4,"lost":0,"died":1},"producers":[)" +
            producers + "]}\n";
 }
 
