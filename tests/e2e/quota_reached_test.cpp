@@ -7,7 +7,10 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
+#include <functional>
 
+#include "proto/security/user_file.h"
 #include "tests/support/broker.h"
 #include "tests/support/key_ring.h"
 
@@ -31,6 +34,19 @@ protected:
     }
     Finished create(const std::string& name, const std::string& maxsize, const std::string& max_bytes) {
         return as(shop_, {"queue", "create", name, "--maxsize", maxsize, "--max-bytes", max_bytes});
+    }
+    /// Another quota in the user's file, and a SIGHUP.
+    void allow(const security::Quota& quota) {
+        const auto path = security::user_path(keys_.users(), "shop");
+        security::UserFile user = security::read_user_file(path).value();
+        user.quota = quota;
+        std::ofstream(path) << format(user);
+        broker_.process().signal(SIGHUP);
+    }
+    /// A reload takes effect when the shard has seen it.
+    static bool becomes(bool ok, const std::function<Finished()>& done) {
+        return eventually(
+            10s, [&] { return done().ended.ok() == ok; }, 20ms);
     }
     static void expect_refused(const Finished& done, const std::string& why) {
         EXPECT_FALSE(done.ended.ok());
@@ -62,6 +78,48 @@ TEST_F(QuotaReached, nothing_is_made_beyond_it) {
     EXPECT_TRUE(as(shop_, {"put", "shop.a", "x"}).ended.ok());
     EXPECT_TRUE(as(shop_, {"queue", "rm", "shop.b", "--yes"}).ended.ok());
     EXPECT_TRUE(create("shop.c", "400", "512KiB").ended.ok()) << "what was removed is free again";
+}
+
+TEST_F(QuotaReached, a_changed_one_counts_after_the_reload) {
+    ASSERT_TRUE(create("shop.a", "600", "512KiB").ended.ok());
+    ASSERT_TRUE(create("shop.b", "400", "512KiB").ended.ok());
+    expect_refused(create("shop.c", "1", "1KiB"), "2 queues of 2");
+    allow({.queues = 3, .messages = 1001, .bytes = 2 << 20});
+    EXPECT_TRUE(becomes(true, [&] { return create("shop.c", "1", "1KiB"); }));
+
+    allow({.queues = 1, .messages = 10, .bytes = 10});
+    // As long as the old one counts, the second makes the queue larger: the first takes that back.
+    EXPECT_TRUE(becomes(false, [&] {
+        as(shop_, {"queue", "set", "shop.c", "--max-bytes", "1KiB"});
+        return as(shop_, {"queue", "set", "shop.c", "--max-bytes", "2KiB"});
+    }));
+    expect_refused(as(shop_, {"queue", "set", "shop.c", "--max-bytes", "2KiB"}), "1048576 in other queues");
+    EXPECT_TRUE(as(shop_, {"put", "shop.a", "x"}).ended.ok()) << "what there is goes on";
+    EXPECT_TRUE(as(shop_, {"queue", "set", "shop.a", "--maxsize", "599"}).ended.ok()) << "and may become smaller";
+
+    allow({});
+    EXPECT_TRUE(becomes(true, [&] { return create("shop.d", "1000000", "0"); }));
+}
+
+TEST_F(QuotaReached, it_is_shown_and_outlives_another_key) {
+    keys_.rekey("shop");
+    const auto user = [&](std::vector<std::string> args) {
+        args.insert(args.begin(), "user");
+        args.insert(args.end(), {"--dir", keys_.users()});
+        return run(program("telpher"), std::move(args), 20s);
+    };
+    EXPECT_THAT(user({"show", "shop"}).output, HasSubstr("quota        2 queues, 1000 messages, 1MiB\n"));
+    EXPECT_THAT(user({"ls"}).output, HasSubstr("2 queues, 1000 messages, 1MiB"));
+    EXPECT_THAT(user({"show", "shop", "-o", "json"}).output,
+                HasSubstr(R"("quota":{"queues":2,"messages":1000,"bytes":1048576})"));
+    for (const char* flag : {"--max-queues", "--max-messages", "--max-bytes"}) {
+        for (const char* bad : {"0", "-1", "18446744073709551616", "many"}) {
+            const Finished done = user({"add", "bob", flag, bad});
+            EXPECT_TRUE(done.ended.exited(64)) << flag << " " << bad << ": " << done.ended.text();
+            EXPECT_THAT(done.errors, HasSubstr(flag));
+        }
+    }
+    EXPECT_FALSE(std::filesystem::exists(security::user_path(keys_.users(), "bob")));
 }
 
 }  // namespace
