@@ -77,19 +77,6 @@ std::string swap_sectors(FileBytes& bytes, std::size_t place, std::size_t other_
     return fmt::format("bytes {} and {}", one, other);
 }
 
-/// Where records begin in a file, and where what they say ends: headers, metas and bodies, not what pads them.
-std::vector<std::pair<std::size_t, std::size_t>> records_in(const FileBytes& file) {
-    std::vector<std::pair<std::size_t, std::size_t>> records;
-    const Bytes bytes(file);
-    for (std::size_t at = log::kSegmentHeaderBytes; at < bytes.size();) {
-        const auto record = log::decode_record_header(bytes.subspan(at));
-        if (!record) break;
-        records.emplace_back(at, at + log::kRecordHeaderBytes + record->meta_bytes + record->body_bytes);
-        at += log::record_bytes(*record);
-    }
-    return records;
-}
-
 std::string swap_in_record(Random& random, FileBytes& bytes) {
     const auto records = records_in(bytes);
     if (records.empty()) return "none";
@@ -222,6 +209,20 @@ std::string damage(Random& random, const Reference& reference, const Corruption&
 std::string kind_of(const std::string& file) {
     if (file.find("quarantine/") != std::string::npos) return "quarantine";
     return file.substr(file.find_last_of("./") + 1);
+}
+
+std::vector<std::pair<std::size_t, std::size_t>> records_in(const FileBytes& file) {
+    std::vector<std::pair<std::size_t, std::size_t>> records;
+    const Bytes bytes(file);
+    std::uint64_t salt = 0;
+    for (std::size_t at = log::kSegmentHeaderBytes; at < bytes.size();) {
+        const auto record = log::decode_record_header(bytes.subspan(at));
+        if (record && records.empty()) salt = record->salt;
+        if (!record || record->salt != salt || at + log::record_bytes(*record) > bytes.size()) break;
+        records.emplace_back(at, at + log::kRecordHeaderBytes + record->meta_bytes + record->body_bytes);
+        at += log::record_bytes(*record);
+    }
+    return records;
 }
 
 std::optional<Corruption> corrupt(Random& random, const Reference& reference, Folder& folder) {

@@ -41,6 +41,10 @@ struct Corruption {
 /// Damages one file of the folder; nothing if the draw changed nothing.
 std::optional<Corruption> corrupt(Random& random, const Reference& reference, Folder& folder);
 
+/// Where records begin in a segment or a checkpoint, and where what they say ends: headers, metas and bodies, not what
+/// pads them.
+std::vector<std::pair<std::size_t, std::size_t>> records_in(const FileBytes& file);
+
 /// Bytes [from, to) of a file.
 struct Range {
     std::string file;
@@ -89,7 +93,7 @@ public:
 
 private:
     std::uint64_t done_ = 0, refused_ = 0, failed_ = 0, harmless_ = 0, served_wrong_ = 0, undetected_ = 0, torn_ = 0;
-    std::uint64_t unconfirmed_gone_ = 0;
+    std::uint64_t confirmed_in_tail_ = 0, unconfirmed_gone_ = 0;
     std::set<Harm> harms_;
     std::set<std::string> kinds_;  // of files
 };

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 #include <telpher/client.h>
 
-#include <algorithm>
 #include <mutex>
 
 #include "proto/base/random.h"
@@ -120,15 +119,6 @@ Reference named(const char* name, bool clean) {
     reference.clean = clean;
     reference.segment_bytes = kDaemonSegmentBytes;
     return reference;
-}
-
-/// Whether one is left follows from the moment of the end: a dropped segment is one as well.
-void make_spare(Reference& reference) {
-    const auto spare = [](const auto& file) { return kind_of(file.first) == "spare"; };
-    if (std::any_of(reference.files.begin(), reference.files.end(), spare)) return;
-    for (const auto& [name, bytes] : reference.older.front()) {
-        if (kind_of(name) == "seg") reference.files["shard-0/00000000000000f0.spare"] = bytes;
-    }
 }
 
 }  // namespace

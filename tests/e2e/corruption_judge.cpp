@@ -129,6 +129,7 @@ void Tally::add(const Corruption& corruption, const Served& served, const Judgem
     kinds_.insert(kind_of(corruption.file));
     ++(!served.started ? refused_ : served.failed ? failed_ : harmless_);
     torn_ += served.cuts.empty() ? 0 : 1;
+    confirmed_in_tail_ += judgement.confirmed_in_tail > 0 ? 1 : 0;
     unconfirmed_gone_ += judgement.unconfirmed_gone > 0 ? 1 : 0;
     served_wrong_ += judgement.served_wrong.empty() ? 0 : 1;
     undetected_ += judgement.undetected.empty() ? 0 : 1;
@@ -137,8 +138,9 @@ void Tally::add(const Corruption& corruption, const Served& served, const Judgem
 void Tally::print(const std::string& where) const {
     std::cout << "corruptions" << (where.empty() ? "" : " (" + where + ")") << ": " << done_ << " in " << harms_.size()
               << " ways over " << kinds_.size() << " kinds of files, served wrong " << served_wrong_ << ", undetected "
-              << undetected_ << ", torn tails " << torn_ << " (refused " << refused_ << ", stopped " << failed_
-              << ", harmless " << harmless_ << "; unconfirmed gone " << unconfirmed_gone_ << ")" << std::endl;
+              << undetected_ << ", torn tails " << torn_ << ", with confirmed messages in them " << confirmed_in_tail_
+              << " (refused " << refused_ << ", stopped " << failed_ << ", harmless " << harmless_
+              << "; unconfirmed gone " << unconfirmed_gone_ << ")" << std::endl;
 }
 
 }  // namespace telpher::test

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "proto/base/random.h"
 #include "tests/sim/sim_peer.h"
 
@@ -160,6 +163,17 @@ std::string payload_of(std::uint64_t number) {
     return payload;
 }
 
+void make_spare(Reference& reference) {
+    const auto spare = [](const auto& file) { return file.first.ends_with(".spare"); };
+    if (std::any_of(reference.files.begin(), reference.files.end(), spare)) return;
+    for (const auto& [name, bytes] : reference.older.front()) {
+        if (!name.ends_with(".seg")) continue;
+        const std::filesystem::path path(name);
+        reference.files[path.parent_path() / "00000000000000f0.spare"] = bytes;
+        return;
+    }
+}
+
 Reference simulated_reference(std::uint64_t seed, bool clean) {
     Reference reference;
     reference.name = clean ? "simulated, stopped" : "simulated, killed";
@@ -173,6 +187,7 @@ Reference simulated_reference(std::uint64_t seed, bool clean) {
     }
     clean ? load.stop() : load.kill();
     reference.files = load.files();
+    make_spare(reference);
     return reference;
 }
 

@@ -42,6 +42,9 @@ inline constexpr const char* kQueue = "q";
 /// 20 to 1,500 bytes that no other number has.
 std::string payload_of(std::uint64_t number);
 
+/// Gives it a spare, if the end left none: a segment of an earlier moment, as a dropped one is.
+void make_spare(Reference& reference);
+
 /// A simulated broker of small segments (tests/sim): the shard and the log as they are, files in memory.
 Reference simulated_reference(std::uint64_t seed, bool clean);
 /// A telpherd that was started and stopped several times, its data directory whole: stopped by SIGTERM, or by SIGKILL

@@ -9,13 +9,15 @@
 //
 // What cannot be decided, and is not tried here: damage to two files at once that covers itself up, as the newest
 // segment deleted together with the mark that proves it, and every file put back to an earlier moment. And one that is
-// counted, but no failure: a last record that was written, but never confirmed, and of whose header nothing is left.
+// counted, but no failure: records at the end that were written, but never confirmed, and of which nothing is left.
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 
+#include "broker/log/record.h"
 #include "tests/e2e/corruption.h"
 #include "tests/support/seed.h"
 
@@ -69,6 +71,54 @@ TEST(Corruption, is_never_served_and_never_silent) {
     while (tally.done() < count && !HasFailure())
         corrupt_once(random, references[random.below(references.size())], tally);
     tally.print("");
+}
+
+/// A bit of one of the last records; not of a salt, without which it is a record of nobody.
+std::string flip_near_the_end(Random& random, FileBytes& segment) {
+    constexpr std::size_t kRecords = 6, kSaltFrom = 32, kSaltTo = 40;
+    const auto records = records_in(segment);
+    const auto [from, to] = records.at(records.size() - 1 - random.below(std::min(records.size(), kRecords)));
+    std::size_t at = from;
+    do at = from + random.below(to - from);
+    while (at - from >= kSaltFrom && at - from < kSaltTo);
+    segment.at(at) ^= std::byte{1} << random.below(8);
+    return "byte " + std::to_string(at) + " of the record at " + std::to_string(from);
+}
+
+/// Where the records begin that no other vouches for: those of the last commit.
+std::size_t last_group_of(const FileBytes& segment) {
+    const auto records = records_in(segment);
+    const auto header_at = [&](std::size_t at) { return *log::decode_record_header(Bytes(segment).subspan(at)); };
+    const Lsn proven = header_at(records.back().first).durable_upto;
+    const auto first = std::find_if(records.begin(), records.end(),
+                                    [&](const auto& record) { return header_at(record.first).lsn > proven; });
+    return first->first;
+}
+
+// As a power cut may leave it: the mark is not on the disk, and the last of the log is damaged. Then the last group
+// that was confirmed cannot be told from a torn tail. It may be gone, but not in silence, and nothing else may.
+TEST(Corruption, without_the_mark_a_tail_is_lost_aloud) {
+    constexpr std::uint64_t kFlips = 300;
+    Random random(test_seed());
+    Reference reference = simulated_reference(random.next(), false);
+    ASSERT_NO_FATAL_FAILURE(expect_all_there(reference));
+    std::string last;
+    for (const auto& [name, bytes] : reference.files) last = kind_of(name) == "seg" ? name : last;
+    const std::size_t last_group = last_group_of(reference.files.at(last));
+    Tally tally;
+    while (tally.done() < kFlips && !HasFailure()) {
+        Folder folder = reference.files;
+        folder.erase("mark");
+        const std::string where = flip_near_the_end(random, folder.at(last));
+        const Served served = serve(reference, folder);
+        const Judgement judgement = judge(reference, served);
+        tally.add({Harm::kFlipBit, last, where}, served, judgement);
+        EXPECT_TRUE(judgement.served_wrong.empty()) << where << ": " << first_of(judgement.served_wrong);
+        EXPECT_TRUE(judgement.undetected.empty())
+            << where << ": " << first_of(judgement.undetected) << "; torn: " << served.torn;
+        for (const Range& cut : served.cuts) EXPECT_GE(cut.from, last_group) << where << "; torn: " << served.torn;
+    }
+    tally.print("without the mark");
 }
 
 }  // namespace
