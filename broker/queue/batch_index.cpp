@@ -154,13 +154,13 @@ std::uint64_t BatchIndex::release(Range range, const OffsetSet& present, std::ui
     return *known;
 }
 
-auto BatchIndex::part_of(const Batch& batch, std::uint64_t skipped, std::uint64_t count) -> Batch {
+auto BatchIndex::part_of(const Batch& batch, std::uint64_t skipped, std::uint64_t count, Weight live) -> Batch {
     Batch part = batch;
     part.at += static_cast<std::uint32_t>(skipped);
     part.index += static_cast<std::uint32_t>(skipped);
     part.count = static_cast<std::uint32_t>(count);
-    part.live = 0;
-    part.live_bytes = 0;
+    part.live = static_cast<std::uint32_t>(live.messages);
+    part.live_bytes = static_cast<std::uint32_t>(live.bytes);
     return part;
 }
 
@@ -169,27 +169,18 @@ void BatchIndex::enter(Offset first, const Batch& batch) {
 }
 
 void BatchIndex::carve(Range range, const OffsetSet& present) {
-    auto found = batches_.upper_bound(range.first);
-    if (found != batches_.begin()) --found;
+    auto found = ending_above(batches_, range.first);
     while (found != batches_.end() && found->first < range.end()) {
         const auto [first, batch] = *found;
         const Offset end = first + batch.count;
-        if (end <= range.first) {
-            ++found;
-            continue;
-        }
-        const auto rest = [&, first = first, &batch = batch](Offset from, Offset to) {
-            Batch part = part_of(batch, from - first, to > from ? to - from : 0);
-            const Weight weight = weigh(found, {from, part.count}, present);
-            part.live = static_cast<std::uint32_t>(weight.messages);
-            part.live_bytes = static_cast<std::uint32_t>(weight.bytes);
-            return part;
-        };
-        const Batch before = rest(first, range.first);
-        const Batch behind = rest(range.end(), end);
+        const Range before{first, range.first > first ? range.first - first : 0};
+        const Offset rest = std::min(range.end(), end);
+        const Range behind{rest, end - rest};
+        const Batch kept_before = part_of(batch, 0, before.count, weigh(found, before, present));
+        const Batch kept_behind = part_of(batch, rest - first, behind.count, weigh(found, behind, present));
         batches_.erase(found);
-        enter(first, before);
-        enter(range.end(), behind);
+        enter(first, kept_before);
+        enter(rest, kept_behind);
         found = batches_.lower_bound(range.first);
     }
 }
@@ -202,23 +193,18 @@ void BatchIndex::relocate(const LiveBatch& moved, const OffsetSet& present) {
     TELPHER_CHECK(skipped + range.count <= batch.count && batch.of_count == moved.of_count &&
                   batch.bytes == moved.batch.bytes && batch.at + skipped == moved.at);
     const Weight below = weigh(found, {first, skipped}, present);
-    TELPHER_CHECK(below.messages + moved.messages <= batch.live && below.bytes + moved.bytes <= batch.live_bytes);
-    Batch before = part_of(batch, 0, skipped);
-    before.live = static_cast<std::uint32_t>(below.messages);
-    before.live_bytes = static_cast<std::uint32_t>(below.bytes);
-    Batch piece = part_of(batch, skipped, range.count);
+    const Weight here{moved.messages, moved.bytes};
+    TELPHER_CHECK(below.messages + here.messages <= batch.live && below.bytes + here.bytes <= batch.live_bytes);
+    const Weight above{batch.live - below.messages - here.messages, batch.live_bytes - below.bytes - here.bytes};
+    freed_.push_back({batch.ref, here.messages, here.bytes, below.messages + above.messages == 0});
+    Batch piece = part_of(batch, skipped, range.count, here);
     piece.ref = moved.batch.ref;
     piece.index = moved.batch.index;
-    piece.live = static_cast<std::uint32_t>(moved.messages);
-    piece.live_bytes = static_cast<std::uint32_t>(moved.bytes);
-    Batch behind = part_of(batch, skipped + range.count, batch.count - skipped - range.count);
-    behind.live = batch.live - before.live - piece.live;
-    behind.live_bytes = batch.live_bytes - before.live_bytes - piece.live_bytes;
-    freed_.push_back({batch.ref, moved.messages, moved.bytes, before.live + behind.live == 0});
+    const std::uint64_t behind = skipped + range.count;
     batches_.erase(found);
-    enter(first, before);
+    enter(first, part_of(batch, 0, skipped, below));
     enter(range.first, piece);
-    enter(range.end(), behind);
+    enter(range.end(), part_of(batch, behind, batch.count - behind, above));
 }
 
 bool BatchIndex::fits(const LiveBatch& live) const {

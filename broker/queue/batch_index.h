@@ -104,8 +104,8 @@ private:
         std::uint64_t bytes = 0;
     };
     [[nodiscard]] static Weight weigh(Batches::const_iterator batch, Range range, const OffsetSet& present);
-    /// A part of it, of which nothing lives yet.
-    [[nodiscard]] static Batch part_of(const Batch& batch, std::uint64_t skipped, std::uint64_t count);
+    /// A part of it, of which that much lives.
+    [[nodiscard]] static Batch part_of(const Batch& batch, std::uint64_t skipped, std::uint64_t count, Weight live);
     /// Enters it, if anything of it lives.
     void enter(Offset first, const Batch& batch);
     /// What `messages` of `range` weigh, if that can be said without looking: in one batch, where all weigh the same.
