@@ -29,12 +29,6 @@ queue::Queue::LiveRun standing_of(const ExportedMessage& message) {
     return standing;
 }
 
-bool same(const queue::Queue::LiveRun& one, const queue::Queue::LiveRun& other) {
-    const bool noted = one.note != nullptr && other.note != nullptr;
-    return one.state == other.state && one.tries == other.tries && one.due == other.due &&
-           (noted ? *one.note == *other.note : one.note == other.note);
-}
-
 /// A batch of one record, whatever it says.
 Slice batch_of(const std::string& record, WallTime put) {
     std::vector<std::byte> bytes(batch::kHeaderBytes + batch::layout::kLengthBytes + record.size());
@@ -78,7 +72,7 @@ void ImportedBatch::note(const ExportedMessage& message, std::uint64_t bytes) {
     queue::Queue::LiveRun standing = standing_of(message);
     if (!stretches_.empty()) {
         queue::Queue::Stretch& last = stretches_.back();
-        if (last.present.front().end() == message.id && same(last.standing, standing)) return grow(last, bytes);
+        if (last.present.front().end() == message.id && last.standing.stands_as(standing)) return grow(last, bytes);
     }
     if (standing.note) reason_bytes_ += standing.note->reason.size();
     queue::Queue::Stretch& stretch = stretches_.emplace_back();

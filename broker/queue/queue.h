@@ -368,7 +368,8 @@ public:
         Tries tries;
         Instant due;     ///< Delayed.
         DeathNote note;  ///< Dead.
-        bool operator==(const LiveRun&) const = default;
+        /// All but the span is the same.
+        [[nodiscard]] bool stands_as(const LiveRun& other) const;
     };
     /// Takes what is in a queue. The parts come in the order of these functions.
     class Saver {

@@ -38,9 +38,7 @@ bool join(Queue::Stretch& stretch, const Queue::Stretch& next, std::uint64_t gon
     LiveBatch& stored = stretch.stored;
     Range& span = stored.batch.range;
     const Range& more = next.stored.batch.range;
-    Queue::LiveRun standing = next.standing;
-    standing.span = stretch.standing.span;
-    if (more.first - span.end() > gone_max || standing != stretch.standing) return false;
+    if (more.first - span.end() > gone_max || !next.standing.stands_as(stretch.standing)) return false;
     span.count = more.end() - span.first;
     stored.messages += next.stored.messages;
     stored.bytes += next.stored.bytes;
@@ -50,6 +48,12 @@ bool join(Queue::Stretch& stretch, const Queue::Stretch& next, std::uint64_t gon
 }
 
 }  // namespace
+
+bool Queue::LiveRun::stands_as(const LiveRun& other) const {
+    const bool noted = note != nullptr && other.note != nullptr;
+    return state == other.state && tries == other.tries && due == other.due &&
+           (noted ? *note == *other.note : note == other.note);
+}
 
 void Queue::restore(std::uint64_t next_offset, bool sealed, bool paused, const Counters& counters) {
     State& state = *state_;
