@@ -97,7 +97,7 @@ void Shard::wire() {
                                         .gate = gate_,
                                         .now = started_,
                                         .wall = seams_.clock.wall(),
-                                        .users = users_,
+                                        .users = std::make_shared<const Users>(),
                                         .protocol_errors = {},
                                         .refusals = seams_.refusals,
                                         .dead = {}});
@@ -185,7 +185,6 @@ std::size_t Shard::take_frames() {
     std::size_t bytes = 0;
     Incoming incoming;
     const std::size_t bytes_max = cycle_bytes();
-    frames_wait_ = bytes_max == 0;
     while (frames < limits::kCycleFramesMax && bytes < bytes_max && seams_.transport.receive(incoming)) {
         ++frames;
         bytes += incoming.header.size() + incoming.bodies[0].size() + incoming.bodies[1].size();
@@ -392,14 +391,14 @@ void Shard::lost_connection(PeerId peer) {
 }
 
 void Shard::set_users(std::shared_ptr<const Users> users) {
-    const std::set<std::string> lost_keys = users_->lost_keys(*users);
-    core_->users = users_ = std::move(users);
+    const std::set<std::string> lost_keys = core_->users->lost_keys(*users);
+    core_->users = std::move(users);
     if (failed_ || ended_) return;
     std::vector<Session*> sessions;
     sessions_.for_each([&](Session& session) { sessions.push_back(&session); });
     for (Session* session : sessions) {
         // It may have come in with the key that counts no more: with another one it comes back.
-        const bool is_user = users_->rights_of(session->user) != nullptr;
+        const bool is_user = core_->users->rights_of(session->user) != nullptr;
         if (is_user && session->connected && lost_keys.contains(session->user)) {
             seams_.transport.kick(session->peer);
             lost_connection(session->peer);
@@ -411,7 +410,7 @@ void Shard::set_users(std::shared_ptr<const Users> users) {
 
 void Shard::review(Session& session) {
     const PeerId peer = session.peer;
-    session.rights = users_->rights_of(session.user);
+    session.rights = core_->users->rights_of(session.user);
     if (session.rights == nullptr) {
         if (session.connected) {
             core_->refuse(peer, 0, Error(Code::kAuth, "there is no user " + session.user + " any more"));

@@ -81,7 +81,7 @@ public:
     [[nodiscard]] const Rewriter& rewriter() const { return *rewriter_; }
     [[nodiscard]] const Scrubber& scrubber() const { return *scrubber_; }
     /// Frames are not taken now, however many there are: a commit that goes on comes first.
-    [[nodiscard]] bool frames_wait() const { return frames_wait_; }
+    [[nodiscard]] bool frames_wait() const { return cycle_bytes() == 0; }
     [[nodiscard]] std::size_t queue_count() const { return catalog_.size(); }
     /// Looks at a bounded part of what the job asks for; true: all of it was looked at.
     bool sample(SampleJob& job);
@@ -139,9 +139,7 @@ private:
     std::unique_ptr<Rewriter> rewriter_;
     std::unique_ptr<Scrubber> scrubber_;
 
-    std::shared_ptr<const Users> users_ = std::make_shared<const Users>();
     std::uint64_t segment_bytes_ = 0;
-    bool frames_wait_ = false;
     bool disk_due_ = false;  // look at the disk in this cycle
     std::uint64_t boot_ = 0;
     std::uint64_t boot_id_ = 0;

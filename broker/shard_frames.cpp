@@ -128,7 +128,7 @@ void Shard::hello(const Incoming& incoming) {
         return core_->send(incoming.peer, v1::OP_GOODBYE, goodbye);
     }
     const std::string user = seams_.transport.user(incoming.peer);
-    auto rights = users_->rights_of(user);
+    auto rights = core_->users->rights_of(user);
     if (rights == nullptr) return refuse(Code::kAuth, "there is no user " + user + " any more");
     Session* session = resumed(message, incoming, user);
     const bool goes_on = session != nullptr;
