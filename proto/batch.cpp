@@ -103,10 +103,7 @@ Result<void> check_lengths(Bytes batch, const Header& header, std::size_t messag
     if (least == 0 && left_out == LeftOut::kRefused) return fail(Code::kProtocol, "batch with an empty record");
     const std::uint64_t before = kHeaderBytes + kLengthBytes * header.count + header.attribute_bytes;
     if (sum != batch.size() - before) return fail(Code::kProtocol, "batch lengths do not add up");
-    if (most > message_bytes_max) {
-        return fail(Code::kTooLarge, "message of " + std::to_string(most) + " bytes; the broker takes " +
-                                         std::to_string(message_bytes_max) + " (limits.message_size)");
-    }
+    if (most > message_bytes_max) return layout::message_too_large(most, message_bytes_max);
     return {};
 }
 
@@ -137,6 +134,11 @@ std::uint64_t checksum(Bytes batch) {
     XXH3_64bits_update(state.get(), batch.data(), kChecksumAt);
     XXH3_64bits_update(state.get(), batch.data() + kHeaderBytes, batch.size() - kHeaderBytes);
     return XXH3_64bits_digest(state.get());
+}
+
+tl::unexpected<Error> message_too_large(std::uint64_t bytes, std::uint64_t most) {
+    return fail(Code::kTooLarge, "message of " + std::to_string(bytes) + " bytes; the broker takes " +
+                                     std::to_string(most) + " (limits.message_size)");
 }
 
 void finish(MutableBytes batch, const Header& header) {

@@ -30,6 +30,9 @@ inline constexpr std::uint8_t kHasTable = 1;  ///< Attribute bit 0.
 /// XXH3-64 of everything but the checksum itself. `batch` is at least a header.
 std::uint64_t checksum(Bytes batch);
 
+/// kTooLarge: a message of so many bytes where the limit is `most`.
+tl::unexpected<Error> message_too_large(std::uint64_t bytes, std::uint64_t most);
+
 /// Writes the header of the batch `batch`, whose body is there already, and its checksum. `header.body_bytes` and
 /// `header.checksum` are ignored: the first follows from the size, the second from the bytes.
 void finish(MutableBytes batch, const Header& header);

@@ -72,11 +72,8 @@ Result<void> check_record(const RecordIn& record, std::size_t message_bytes_max)
         for (const auto& [name, value] : *record.headers) bytes += name.size() + value.size();
         if (bytes > limits::kHeadersBytesMax) return fail(Code::kTooLarge, "header bytes");
     }
-    if (record_bytes(record) > message_bytes_max) {
-        return fail(Code::kTooLarge, "message of " + std::to_string(record_bytes(record)) +
-                                         " bytes; the broker takes " + std::to_string(message_bytes_max) +
-                                         " (limits.message_size)");
-    }
+    if (const std::size_t bytes = record_bytes(record); bytes > message_bytes_max)
+        return layout::message_too_large(bytes, message_bytes_max);
     return {};
 }
 
