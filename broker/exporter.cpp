@@ -1,14 +1,12 @@
 #include "broker/exporter.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
-#include <memory>
 #include <ostream>
 #include <set>
 
 #include "broker/export_format.h"
 #include "broker/resting_log.h"
+#include "proto/base/running_hash.h"
 #include "proto/version.h"
 
 namespace telpher::broker {
@@ -17,22 +15,19 @@ namespace {
 /// Writes lines and sums them up.
 class LineWriter {
 public:
-    explicit LineWriter(std::ostream& out) : out_(out) { XXH3_64bits_reset(sum_.get()); }
+    explicit LineWriter(std::ostream& out) : out_(out) {}
 
     Result<void> write(const ExportLine& line) {
         const std::string text = format_line(line) + '\n';
-        XXH3_64bits_update(sum_.get(), text.data(), text.size());
+        sum_.add(as_bytes(text));
         out_ << text;
         return out_ ? Result<void>() : fail(Code::kIo, "cannot write the export");
     }
-    [[nodiscard]] std::uint64_t sum() const { return XXH3_64bits_digest(sum_.get()); }
+    [[nodiscard]] std::uint64_t sum() const { return sum_.value(); }
 
 private:
-    struct Free {
-        void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-    };
     std::ostream& out_;
-    std::unique_ptr<XXH3_state_t, Free> sum_{XXH3_createState()};
+    RunningHash sum_;
 };
 
 ExportedQueue describe(const HostedQueue& queue) {

@@ -1,19 +1,13 @@
 #include "broker/line_reader.h"
 
-#include <xxhash.h>
-
 #include "broker/export_format.h"
 
 namespace telpher::broker {
 
-LineReader::LineReader(std::istream& in) : in_(in), sum_(XXH3_createState()) { XXH3_64bits_reset(sum_.get()); }
-
-void LineReader::Free::operator()(XXH3_state_s* state) const { XXH3_freeState(state); }
-
 Result<bool> LineReader::next() {
     if (number_ > 0) {
         line_ += '\n';
-        XXH3_64bits_update(sum_.get(), line_.data(), line_.size());
+        sum_.add(as_bytes(line_));
     }
     line_.clear();
     ++number_;
@@ -26,7 +20,5 @@ Result<bool> LineReader::next() {
     }
     return true;
 }
-
-std::uint64_t LineReader::sum_before() const { return XXH3_64bits_digest(sum_.get()); }
 
 }  // namespace telpher::broker

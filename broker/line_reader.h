@@ -3,18 +3,16 @@
 
 #include <cstdint>
 #include <istream>
-#include <memory>
 #include <string>
 
+#include "proto/base/running_hash.h"
 #include "telpher/error.h"
-
-struct XXH3_state_s;
 
 namespace telpher::broker {
 
 class LineReader {
 public:
-    explicit LineReader(std::istream& in);
+    explicit LineReader(std::istream& in) : in_(in) {}
 
     /// Takes the next line, without its end; false at the end of the file. kCorrupt if it is too long, or the last one
     /// has no end.
@@ -22,14 +20,11 @@ public:
     [[nodiscard]] const std::string& line() const { return line_; }
     [[nodiscard]] std::uint64_t number() const { return number_; }  ///< Of the line, from 1 on.
     /// XXH3-64 of the lines before this one.
-    [[nodiscard]] std::uint64_t sum_before() const;
+    [[nodiscard]] std::uint64_t sum_before() const { return sum_.value(); }
 
 private:
-    struct Free {
-        void operator()(XXH3_state_s* state) const;
-    };
     std::istream& in_;
-    std::unique_ptr<XXH3_state_s, Free> sum_;
+    RunningHash sum_;
     std::string line_;
     std::uint64_t number_ = 0;
 };

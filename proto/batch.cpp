@@ -1,12 +1,11 @@
 #include "proto/batch.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <bit>
 #include <memory>
 
 #include "proto/base/check.h"
+#include "proto/base/running_hash.h"
 #include "proto/batch_layout.h"
 #include "proto/limits.h"
 
@@ -124,16 +123,11 @@ Result<Header> check_shape(Bytes batch, std::size_t message_bytes_max, std::uint
 namespace layout {
 
 std::uint64_t checksum(Bytes batch) {
-    struct Free {
-        void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-    };
-    // The library alone knows the size of its state, so it lives on the heap: once per thread.
-    thread_local const std::unique_ptr<XXH3_state_t, Free> state(XXH3_createState());
-    TELPHER_CHECK_MSG(state != nullptr, "out of memory");
-    XXH3_64bits_reset(state.get());
-    XXH3_64bits_update(state.get(), batch.data(), kChecksumAt);
-    XXH3_64bits_update(state.get(), batch.data() + kHeaderBytes, batch.size() - kHeaderBytes);
-    return XXH3_64bits_digest(state.get());
+    thread_local RunningHash hash;  // its state lives on the heap: once per thread
+    hash.reset();
+    hash.add(batch.first(kChecksumAt));
+    hash.add(batch.subspan(kHeaderBytes));
+    return hash.value();
 }
 
 tl::unexpected<Error> message_too_large(std::uint64_t bytes, std::uint64_t most) {

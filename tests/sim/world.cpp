@@ -1,9 +1,8 @@
 #include "tests/sim/world.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 
+#include "proto/base/running_hash.h"
 #include "proto/batch.h"
 
 namespace telpher::sim {
@@ -106,12 +105,10 @@ void World::draw_deeds() {
 }
 
 void World::tap(PeerId peer, const Frame& frame) {
-    XXH3_state_t* state = XXH3_createState();
-    XXH3_64bits_reset_withSeed(state, trace_ + peer.value());
-    XXH3_64bits_update(state, frame.header.data(), frame.header.size());
-    for (const Slice& body : frame.bodies) XXH3_64bits_update(state, body.data(), body.size());
-    trace_ = XXH3_64bits_digest(state);
-    XXH3_freeState(state);
+    RunningHash hash(trace_ + peer.value());
+    hash.add(as_bytes(frame.header));
+    for (const Slice& body : frame.bodies) hash.add(body.bytes());
+    trace_ = hash.value();
 
     if (frame.op == v1::OP_ATTACHED) {
         for (const SimConsumer* consumer : consumers_) {
