@@ -60,8 +60,9 @@ public:
     /// Takes its lock. Errors: kUsage (there is something in it), kLocked, kIo.
     Result<void> begin() {
         std::error_code error;
-        made_ = fs::create_directories(dir_, error);
-        if (error) return fail(Code::kIo, "cannot make " + dir_ + ": " + error.message());
+        made_ = !fs::exists(dir_, error);
+        if (auto made = log::posix_file_system().make_dir(dir_); !made)
+            return fail(Code::kIo, "cannot make " + dir_ + ": " + made.error().detail());
         had_lock_ = fs::exists(dir_ + "/lock", error);
         auto lock = log::DirLock::take(dir_);
         if (!lock) return fail(lock.error());

@@ -4,11 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
 #include <utility>
+
+#include "broker/log/file.h"
 
 namespace telpher::broker {
 namespace {
@@ -18,15 +19,6 @@ tl::unexpected<Error> failed(const char* call, const std::string& path) {
     const bool full = error == ENOSPC || error == EDQUOT;
     return fail(full ? Code::kDiskFull : Code::kIo,
                 std::string(call) + " " + path + ": " + std::generic_category().message(error));
-}
-
-/// What any descriptor of a file or folder wrote is durable.
-Result<void> sync(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return failed("open", path);
-    const Result<void> done = ::fsync(fd) == 0 ? Result<void>() : failed("fsync", path);
-    ::close(fd);
-    return done;
 }
 
 }  // namespace
@@ -57,11 +49,14 @@ Result<void> OutputFile::commit() {
     errno = 0;
     out_.close();
     if (!out_) return failed("write", path_);
-    if (auto done = sync(temporary_); !done) return done;
-    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return failed("rename", path_);
+    log::FileSystem& files = log::posix_file_system();
+    const auto written = files.reuse(temporary_);
+    if (!written) return fail(written.error());
+    if (auto done = (*written)->sync(); !done) return done;
+    if (auto done = files.rename(temporary_, path_); !done) return done;
     temporary_.clear();
     const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
-    return sync(folder.empty() ? "." : folder.string());
+    return files.sync_dir(folder.empty() ? "." : folder.string());
 }
 
 }  // namespace telpher::broker
