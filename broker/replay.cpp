@@ -44,19 +44,6 @@ tl::unexpected<Error> made_twice(const std::string& queue) {
     return fail(Code::kCorrupt, "queue " + queue + " is made twice");
 }
 
-/// Ranges as the journal writes them: pairs (gap from the end of the previous one, wrapping, count).
-template <class Numbers>
-std::vector<queue::Range> ranges_of(const Numbers& numbers) {
-    std::vector<queue::Range> ranges;
-    std::uint64_t end = 0;
-    for (int i = 0; i + 1 < numbers.size(); i += 2) {
-        const queue::Range range{Offset(end + numbers.Get(i)), numbers.Get(i + 1)};
-        end = range.end().value();
-        ranges.push_back(range);
-    }
-    return ranges;
-}
-
 }  // namespace
 
 Result<void> Replay::take(const log::RecordView& record) {

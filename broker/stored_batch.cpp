@@ -20,6 +20,16 @@ std::optional<Offset> offset_of(const std::vector<queue::Range>& ranges, std::ui
 
 }  // namespace
 
+std::vector<queue::Range> ranges_of(const google::protobuf::RepeatedField<std::uint64_t>& numbers) {
+    std::vector<queue::Range> ranges;
+    Offset end;
+    for (int i = 0; i + 1 < numbers.size(); i += 2) {
+        ranges.push_back({end + numbers.Get(i), numbers.Get(i + 1)});
+        end = ranges.back().end();
+    }
+    return ranges;
+}
+
 Result<std::vector<queue::Range>> messages_of(const log::StoredRecord& record, std::uint32_t count) {
     log::v1::BatchMeta batch;
     log::v1::MoveMeta move;
@@ -27,11 +37,7 @@ Result<std::vector<queue::Range>> messages_of(const log::StoredRecord& record, s
     if (record.kind == log::Kind::kBatch && batch.ParseFromString(record.meta)) {
         ranges.push_back({Offset(batch.first_offset()), count});
     } else if (record.kind == log::Kind::kMove && move.ParseFromString(record.meta)) {
-        Offset end;
-        for (int i = 0; i + 1 < move.ranges_size(); i += 2) {
-            ranges.push_back({end + move.ranges(i), move.ranges(i + 1)});
-            end = ranges.back().end();
-        }
+        ranges = ranges_of(move.ranges());
     } else {
         return corrupt(record, "holds no messages");
     }

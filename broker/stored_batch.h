@@ -1,6 +1,9 @@
 // A batch as it was read back from the log: is it the one that was asked for? Pure; any thread.
 #pragma once
 
+#include <google/protobuf/repeated_field.h>
+
+#include <cstdint>
 #include <vector>
 
 #include "broker/log/log.h"
@@ -8,6 +11,9 @@
 #include "proto/batch.h"
 
 namespace telpher::broker {
+
+/// Ranges as the journal writes them: pairs (gap from the end of the one before, wrapping, and count).
+std::vector<queue::Range> ranges_of(const google::protobuf::RepeatedField<std::uint64_t>& numbers);
 
 /// The messages of a kBatch or kMove record, in the order of its body. kCorrupt if its meta makes no sense.
 Result<std::vector<queue::Range>> messages_of(const log::StoredRecord& record, std::uint32_t count);
