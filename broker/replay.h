@@ -25,8 +25,8 @@ public:
     /// The end of a checkpoint: kCorrupt if it does not say all there is.
     Result<void> end_checkpoint();
     /// The end of the log: holds, live counts, memory queues. `orphans_until`: open producers have so long to come
-    /// back.
-    void finish(log::Log& log, Instant hold_until, Instant orphans_until);
+    /// back. kCorrupt if messages are in a segment that is not there: only a checkpoint, or a move that was cut, knows.
+    Result<void> finish(log::Log& log, Instant hold_until, Instant orphans_until);
     /// The same of a log that nobody goes on with.
     void finish(Instant hold_until, Instant orphans_until);
 

@@ -56,7 +56,9 @@ Result<void> Shard::replay(log::LogOptions options) {
     if (!log) return fail(log.error());
     log_ = std::move(*log);
     if (auto whole = replay.end_checkpoint(); !whole) return whole;
-    replay.finish(*log_, started_ + settings_.restart_hold, started_ + settings_.session_lease);
+    const Instant hold_until = started_ + settings_.restart_hold;
+    const Instant orphans_until = started_ + settings_.session_lease;
+    if (auto done = replay.finish(*log_, hold_until, orphans_until); !done) return done;
     if (auto enough = check_room(); !enough) return enough;
     boot_ = replay.boot() + (TELPHER_MUTANT("boot-not-raised") ? 0 : 1);
     recovered_messages_ = replay.messages();

@@ -125,9 +125,11 @@ public:
         space_.live.bytes -= live.bytes;
     }
     [[nodiscard]] LogSpace space() const override { return space_; }
+    [[nodiscard]] bool has_segment(SegmentId segment) const override {
+        return !segments_.empty() && segment >= segments_.front().number && segment <= segments_.back().number;
+    }
     [[nodiscard]] Live live_in(SegmentId segment) const override {
-        if (segments_.empty() || segment < segments_.front().number || segment > segments_.back().number) return {};
-        return segments_[segment - segments_.front().number].live;
+        return has_segment(segment) ? segments_[segment - segments_.front().number].live : Live{};
     }
     [[nodiscard]] std::optional<Walk> oldest() const override {
         return segments_.empty() ? std::nullopt : sealed(segments_.front().number, segments_.front().number);
@@ -191,10 +193,8 @@ private:
     };
 
     Segment& find(SegmentId number) {
-        TELPHER_CHECK(!segments_.empty() && number >= segments_.front().number);
-        const std::uint64_t index = number - segments_.front().number;
-        TELPHER_CHECK(index < segments_.size());
-        return segments_[index];
+        TELPHER_CHECK(has_segment(number));
+        return segments_[number - segments_.front().number];
     }
 
     Appended add(Record record, bool opens_segment, std::uint16_t flags) {

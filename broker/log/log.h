@@ -231,6 +231,7 @@ public:
     [[nodiscard]] virtual std::optional<Walk> oldest() const = 0;
     /// The way through the first segment of [first, last] that another follows, whose snapshot is committed.
     [[nodiscard]] virtual std::optional<Walk> sealed(SegmentId first, SegmentId last) const = 0;
+    [[nodiscard]] virtual bool has_segment(SegmentId segment) const = 0;
     [[nodiscard]] virtual Live live_in(SegmentId segment) const = 0;
     /// Segments on disk, with spares; bytes = segments * segment_bytes.
     [[nodiscard]] virtual std::size_t segment_count() const = 0;
