@@ -240,7 +240,7 @@ private:
 std::string Finding::text() const {
     std::string where = fmt::format("segment {}", segment.value());
     if (at > 0) where += fmt::format(", byte {}", at);
-    if (bytes > 0) where += fmt::format(" ({} bytes)", bytes);
+    if (bytes > 0 || (at > 0 && action() == Action::kTruncate)) where += fmt::format(" ({} bytes)", bytes);
     if (lsn.value() > 0) where += fmt::format(", lsn {}", lsn.value());
     return fmt::format("{}: {} ({})", where, damage_text(damage), place_text(place));
 }
