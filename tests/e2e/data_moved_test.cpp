@@ -40,21 +40,19 @@ std::string payload_of(int number) {
     return payload;
 }
 
-std::map<std::string, std::string> contents_of(const fs::path& dir) {
-    std::map<std::string, std::string> contents;
-    for (const auto& entry : fs::recursive_directory_iterator(dir)) {
-        if (!entry.is_regular_file() || entry.path().filename() == "lock") continue;  // that tells who looked last
-        std::ostringstream bytes;
-        bytes << std::ifstream(entry.path(), std::ios::binary).rdbuf();
-        contents[entry.path()] = bytes.str();
-    }
-    return contents;
-}
-
 std::string text_of(const fs::path& file) {
     std::ostringstream bytes;
     bytes << std::ifstream(file, std::ios::binary).rdbuf();
     return bytes.str();
+}
+
+std::map<std::string, std::string> contents_of(const fs::path& dir) {
+    std::map<std::string, std::string> contents;
+    for (const auto& entry : fs::recursive_directory_iterator(dir)) {
+        if (!entry.is_regular_file() || entry.path().filename() == "lock") continue;  // that tells who looked last
+        contents[entry.path()] = text_of(entry.path());
+    }
+    return contents;
 }
 
 class DataMoved : public testing::Test {
