@@ -1,6 +1,7 @@
 // Damage to one file of a data directory, and what comes of it: drawn, done, and judged. Values; one thread.
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <set>
@@ -49,9 +50,6 @@ std::vector<std::pair<std::size_t, std::size_t>> records_in(const FileBytes& fil
 struct Range {
     std::string file;
     std::uint64_t from = 0, to = 0;
-    [[nodiscard]] bool covers(const Range& other) const {
-        return file == other.file && from <= other.from && other.to <= to;
-    }
 };
 
 /// Where the newest record of each message lies.
@@ -82,6 +80,12 @@ struct Judgement {
     std::uint64_t unconfirmed_gone = 0;
 };
 Judgement judge(const Reference& reference, const Served& served);
+/// Fails the test if something was served wrong or is missing without a word; `what` was done to the files.
+void expect_honest(const Judgement& judgement, const Served& served, const std::string& what);
+
+/// Fails the test if one of these kinds of file is not there, or if `served`, of the undamaged files, is not all that
+/// it must be; notes what it is.
+void expect_sound(Reference& reference, const Served& served, std::initializer_list<const char*> kinds);
 
 /// What many corruptions came to.
 class Tally {

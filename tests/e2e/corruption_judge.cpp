@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <iostream>
@@ -24,10 +25,13 @@ bool names_a_range(const std::string& torn) {
     return std::regex_search(torn, kRange);
 }
 
+/// Its record begins in what was cut: where it ended is not known when its length is what was damaged.
 bool in_a_cut(const std::map<std::uint64_t, Range>& places, std::uint64_t id, const Served& served) {
     const auto place = places.find(id);
-    return place != places.end() && std::any_of(served.cuts.begin(), served.cuts.end(),
-                                                [&place](const Range& cut) { return cut.covers(place->second); });
+    return place != places.end() &&
+           std::any_of(served.cuts.begin(), served.cuts.end(), [&record = place->second](const Range& cut) {
+               return cut.file == record.file && cut.from <= record.from && record.from < cut.to;
+           });
 }
 
 void judge_served(const Reference& reference, const Served& served, Judgement& judgement) {
@@ -121,6 +125,26 @@ Judgement judge(const Reference& reference, const Served& served) {
         judgement.undetected.push_back("a cut and its report do not agree: " + served.torn);
     }
     return judgement;
+}
+
+void expect_honest(const Judgement& judgement, const Served& served, const std::string& what) {
+    const auto first_of = [](const std::vector<std::string>& all) { return all.empty() ? "" : all.front(); };
+    EXPECT_TRUE(judgement.served_wrong.empty())
+        << what << ": " << first_of(judgement.served_wrong) << "; " << served.refused;
+    EXPECT_TRUE(judgement.undetected.empty()) << what << ": " << first_of(judgement.undetected) << ", "
+                                              << judgement.undetected.size() << " in all; torn: " << served.torn;
+}
+
+void expect_sound(Reference& reference, const Served& served, std::initializer_list<const char*> kinds) {
+    std::map<std::string, int> found;
+    for (const auto& [name, bytes] : reference.files) ++found[kind_of(name)];
+    for (const char* kind : kinds) EXPECT_GT(found[kind], 0) << reference.name << " has no " << kind;
+    EXPECT_TRUE(served.started && !served.failed) << reference.name << ": " << served.refused;
+    for (const auto& [id, payload] : served.messages) reference.present.insert(id);
+    const Judgement judgement = judge(reference, served);
+    EXPECT_TRUE(judgement.served_wrong.empty() && judgement.undetected.empty()) << reference.name;
+    std::cout << reference.name << ": " << reference.files.size() << " files, " << found["seg"] << " segments, "
+              << reference.promised.live().size() << " messages of " << reference.promised.put << std::endl;
 }
 
 void Tally::add(const Corruption& corruption, const Served& served, const Judgement& judgement) {
