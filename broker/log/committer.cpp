@@ -15,8 +15,8 @@ namespace {
 constexpr std::array<std::byte, kRecordAlign> kPadding{};
 /// Without room for a segment it is tried again after this.
 constexpr std::chrono::microseconds kRoomPause = std::chrono::milliseconds(100);
-/// Idle, a step towards being rid of a dropped segment is made after this.
-constexpr int kShrinkPauseMs = 10;
+/// Idle, a step towards a spare, or towards being rid of a dropped segment, is made after this.
+constexpr int kPoolPauseMs = 10;
 
 std::uint64_t item_bytes(const Item& item) { return record_bytes(item.record.meta.size(), item.record.body.size()); }
 
@@ -57,7 +57,7 @@ void LogCommitter::wait(int timeout_ms) {
         return;
     }
     if (busy && !shared_.failed.load(std::memory_order_acquire)) return;
-    if (pool_.shrinking()) timeout_ms = timeout_ms < 0 ? kShrinkPauseMs : std::min(timeout_ms, kShrinkPauseMs);
+    if (pool_.busy()) timeout_ms = timeout_ms < 0 ? kPoolPauseMs : std::min(timeout_ms, kPoolPauseMs);
     shared_.arrived.wait(timeout_ms < 0 ? -1 : std::int64_t{timeout_ms} * 1000);
 }
 
@@ -82,7 +82,7 @@ Result<std::size_t> LogCommitter::work() {
     Item* first = head();
     if (first == nullptr) {
         // Idle: get the next segment ready, once this one is half full.
-        if (segment_.file != nullptr && end_ > segment_.header.capacity / 2) {
+        if (pool_.filling() || (segment_.file != nullptr && end_ > segment_.header.capacity / 2)) {
             if (auto done = pool_.prepare(next_segment_); !done) return fail(done.error());
             publish_counts();
         }

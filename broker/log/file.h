@@ -20,6 +20,9 @@ public:
     virtual ~File() = default;
     /// Writes the parts one after the other from `position`; all or an error.
     virtual Result<void> write_at(std::uint64_t position, std::span<const Bytes> parts) = 0;
+    /// Lets the disk begin with what was written there. A hint: nothing is durable for it, and errors are told by
+    /// sync().
+    virtual void begin_write_back(std::uint64_t position, std::uint64_t bytes) = 0;
     /// Makes every finished write durable (fdatasync).
     virtual Result<void> sync() = 0;
     /// Reads up to `into.size()` bytes; fewer only at the end of the file.

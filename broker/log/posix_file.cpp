@@ -77,6 +77,12 @@ public:
         return {};
     }
 
+    void begin_write_back(std::uint64_t position, std::uint64_t bytes) override {
+        const auto at = offset_of(position, path_);
+        const auto count = offset_of(bytes, path_);
+        if (at && count) static_cast<void>(::sync_file_range(fd_.get(), *at, *count, SYNC_FILE_RANGE_WRITE));
+    }
+
     Result<void> sync() override {
         // Not even EINTR is tried again: after any failure nobody knows what the kernel still holds.
         if (::fdatasync(fd_.get()) != 0) return failed("fdatasync", path_, errno);

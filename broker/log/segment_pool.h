@@ -51,7 +51,9 @@ public:
     Result<bool> shrink();
     /// All of it at once.
     Result<void> shrink_all();
-    [[nodiscard]] bool shrinking() const { return !leaving_.empty(); }
+    [[nodiscard]] bool filling() const { return filling_ != nullptr; }
+    /// Steps are left to be made.
+    [[nodiscard]] bool busy() const { return filling() || !leaving_.empty(); }
     /// One small step (at most kFillStepBytes written) towards having a spare; `next` names it. No room on the disk is
     /// no error: it is tried again after the next drop.
     Result<void> prepare(SegmentId next);

@@ -28,6 +28,8 @@ public:
         return entered;
     }
 
+    void begin_write_back(std::uint64_t, std::uint64_t) override {}  // a power cut keeps any of it anyway
+
     Result<void> sync() override {
         if (files_.before_sync) files_.before_sync();
         const std::lock_guard lock(files_.mutex_);
