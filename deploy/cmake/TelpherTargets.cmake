@@ -104,9 +104,10 @@ function(telpher_executable)
 endfunction()
 
 # telpher_test(NAME unit_x LABEL unit SOURCES a_test.cpp LIBS telpher_x [TIMEOUT s] [DEPENDS target...]
-#              [EACH] [THREADS] [PROCESSORS n])
+#              [EACH] [LONG] [THREADS] [PROCESSORS n])
 # One GoogleTest program. It is one CTest entry, or with EACH one per test case, for suites whose cases are slow or
 # start processes. DEPENDS names programs of ours that it starts; they are found in TELPHER_BIN_DIR.
+# LONG: it takes a large part of a minute or more; its label is LABEL-long, and tests/run leaves it out without --long.
 # THREADS (not with EACH): it hands work between threads, so it has the label threads too, for ThreadSanitizer.
 # tests_LABEL builds the tests of one label.
 function(telpher_label name label)
@@ -117,7 +118,7 @@ function(telpher_label name label)
 endfunction()
 
 function(telpher_test)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "EACH;THREADS" "NAME;LABEL;TIMEOUT;PROCESSORS" "SOURCES;LIBS;DEPENDS")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "EACH;LONG;THREADS" "NAME;LABEL;TIMEOUT;PROCESSORS" "SOURCES;LIBS;DEPENDS")
     if(NOT arg_SOURCES)
         return()
     endif()
@@ -143,7 +144,11 @@ function(telpher_test)
             add_dependencies(${arg_NAME} ${program})
         endif()
     endforeach()
-    set(properties LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} PROCESSORS ${arg_PROCESSORS}
+    set(label "${arg_LABEL}")
+    if(arg_LONG)
+        string(APPEND label "-long")
+    endif()
+    set(properties LABELS "${label}" TIMEOUT ${arg_TIMEOUT} PROCESSORS ${arg_PROCESSORS}
         ENVIRONMENT "${TELPHER_TEST_ENVIRONMENT}")
     if(arg_EACH)
         include(GoogleTest)
