@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "cli/bench.h"
+#include "cli/bench_process.h"
 #include "cli/commands.h"
 #include "proto/command/exit.h"
 #include "proto/command/output.h"
@@ -63,6 +64,7 @@ int measure(const BenchFlags& flags, const Globals& globals) {
 int bench(BenchFlags flags, const Globals& globals) {
     if (flags.messages == 0) flags.messages = flags.what == "latency" ? kLatencyMessages : kThroughputMessages;
     if (flags.role.empty()) return measure(flags, globals);
+    if (!stay_with_parent()) return command::kExitFailed;
     if (flags.role == "producer") return role_producer(flags, globals);
     if (flags.role == "consumer") return role_consumer(flags, globals);
     if (flags.role == "latency-producer") return role_latency_producer(flags, globals);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +34,12 @@ Pipe::~Pipe() {
 }
 void Pipe::close_read() { close_once(ends_[0]); }
 void Pipe::close_write() { close_once(ends_[1]); }
+
+bool stay_with_parent() {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    pollfd orders{STDIN_FILENO, POLLIN, 0};  // the parent holds the other end
+    return ::poll(&orders, 1, 0) == 0 || (orders.revents & POLLHUP) == 0;
+}
 
 Result<std::unique_ptr<BenchProcess>> BenchProcess::start(const std::vector<std::string>& words, int pace_fd) {
     std::unique_ptr<BenchProcess> process(new BenchProcess());

@@ -32,6 +32,9 @@ private:
     std::array<int, 2> ends_{-1, -1};
 };
 
+/// In a role: ends with the process that started it, however that ends. False: it has ended already.
+bool stay_with_parent();
+
 class BenchProcess {
 public:
     /// `words`: arguments after the program's name; `pace_fd` becomes kPaceFd (-1: none). kIo if it cannot be started.

@@ -70,12 +70,6 @@ protected:
     [[nodiscard]] bool wait_lines(std::size_t count, Duration limit = 20s) const {
         return eventually(limit, [&] { return lines().size() >= count; });
     }
-    static bool alive(const std::string& pid) {
-        std::ifstream file("/proc/" + pid + "/stat");
-        std::string number, name, state;
-        file >> number >> name >> state;
-        return file && state != "Z" && state != "X";
-    }
     static void signal(const std::string& pid, int number) { ::kill(std::stoi(pid), number); }
 
     Broker broker;

@@ -91,11 +91,7 @@ TEST_F(WorkerStopped, handlers_do_not_get_the_connections_of_its_http_port) {
 TEST_F(WorkerStopped, before_it_had_a_broker) {
     broker.kill();
     Process& worker = run_script({}, "true");
-    const std::string pid = std::to_string(worker.pid());
-    ASSERT_TRUE(eventually(10s, [&] {
-        std::string child;
-        return static_cast<bool>(std::ifstream("/proc/" + pid + "/task/" + pid + "/children") >> child);
-    }));
+    ASSERT_TRUE(eventually(10s, [&] { return !children_of(worker.pid()).empty(); }));
     const Stopwatch watch;
     worker.signal(SIGTERM);
     expect_exit(worker, 0);

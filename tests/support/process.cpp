@@ -318,6 +318,21 @@ Usage Process::usage() const {
     return usage;
 }
 
+bool alive(const std::string& pid) {
+    std::ifstream file("/proc/" + pid + "/stat");
+    std::string number, name, state;
+    file >> number >> name >> state;
+    return file && state != "Z" && state != "X";
+}
+
+std::vector<std::string> children_of(pid_t pid) {
+    const std::string number = std::to_string(pid);
+    std::ifstream file("/proc/" + number + "/task/" + number + "/children");
+    std::vector<std::string> children;
+    for (std::string child; file >> child;) children.push_back(child);
+    return children;
+}
+
 std::filesystem::path program(std::string_view name) {
     return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
 }

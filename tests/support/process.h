@@ -81,6 +81,11 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
+/// It runs, whoever started it: there, and no zombie.
+bool alive(const std::string& pid);
+/// Those that its first thread started and that have not ended.
+std::vector<std::string> children_of(pid_t pid);
+
 /// Path of a program of ours: it lies beside the test's own.
 std::filesystem::path program(std::string_view name);
 
