@@ -21,10 +21,11 @@ constexpr int kRoughRounds = 300;
 
 }  // namespace
 
-World::World(std::uint64_t seed, Marks& marks, const Goals& goals)
+World::World(std::uint64_t seed, Marks& marks, const Goals& goals, std::optional<FileFault> only)
     : random_(seed),
       marks_(marks),
       goals_(goals),
+      only_(only),
       specs_(draw_queues(random_)),
       oracle_(specs_),
       broker_(random_.next(), draw_settings(random_), small_log()) {
@@ -97,9 +98,9 @@ void World::draw_deeds() {
         {8, true, &World::fill_disk},         {6, true, &World::stop_broker},
         {12, true, &World::kill_broker},      {12, true, &World::cut_power},
     };
-    damage_of_8_ = random_.below(4);
+    damage_of_8_ = only_ ? 0 : random_.below(4);
     for (Deed& deed : deeds_) {
-        if (deed.fault) deed.weight = deed.weight * random_.below(5) / 2;
+        if (deed.fault) deed.weight = only_ ? 0 : deed.weight * random_.below(5) / 2;
         weights_ += deed.weight;
     }
 }
@@ -153,10 +154,10 @@ std::uint32_t World::generation_of(std::size_t queue) const {
 }
 
 std::string World::run() {
-    if (auto started = broker_.start(); !started) return "cannot start: " + started.error().message();
+    if (auto started = first_start(); !started) return "cannot start: " + started.error().message();
     const std::uint64_t cut_at = kCutEarliest + random_.below(kCutEarliest);
     for (; !over() && (work_.steps < 2 * kCutEarliest || !enough()); ++work_.steps) {
-        work_.steps == cut_at ? crash(Death::kPowerCut) : something();
+        work_.steps == cut_at && !only_ ? crash(Death::kPowerCut) : something();
         if (!over()) look();
         if (work_.steps == kStepsMax) oracle_.violation("stuck", "the run does not get anywhere");
     }
@@ -166,6 +167,15 @@ std::string World::run() {
     if (!over()) cut_once_more();
     if (oracle_.redelivered() > 0) marks_.hit(Sometimes::kRedelivered);
     return oracle_.verdict();
+}
+
+Result<void> World::first_start() {
+    if (!only_ || only_->nth == 0) return broker_.start();
+    storage_broken_ = true;
+    broker_.files().fail_nth(only_->op, only_->nth, only_->code);
+    auto started = broker_.start();
+    told_ = !started;
+    return started ? started : broker_.start();
 }
 
 /// So much of its goals the run has reached.
@@ -209,7 +219,7 @@ void World::mark_progress(const broker::Sample& sample) {
         marks_.hit_if(queue.lease_ended > 0, Sometimes::kLeaseExpired);
         marks_.hit_if(queue.state.dropped() > 0, Sometimes::kDropped);
     }
-    const broker::Shard& shard = broker_.shard();
+    broker::Shard& shard = broker_.shard();
     const std::uint64_t reads = broker_.files().count(test::FaultyFileSystem::Op::kRead);
     const bool upkeep = shard.rewriter().working() || sample.upkeep.scrubbed_bytes != scrubbed_;
     marks_.hit_if(reads != reads_ && !upkeep, Sometimes::kReadFromDisk);
@@ -220,6 +230,7 @@ void World::mark_progress(const broker::Sample& sample) {
     segments_ = segments;
     marks_.hit_if(scrubbed_ > 0, Sometimes::kScrubbed);
     marks_.hit_if(sample.upkeep.checkpoint_failures > 0, Sometimes::kCheckpointFailed);
+    told_ |= sample.upkeep.checkpoint_failures > 0 || shard.disk_full() || shard.log().waits_for_room();
     marks_.hit_if(shard.rewriter().segments_freed() > 0, Sometimes::kRewritten);
 }
 
@@ -244,7 +255,7 @@ void World::heal(const char* what, Done done) {
         broker_.cycle();
         broker_.commit();
         pass(10ms);
-        if (rough_ && round < kRoughRounds && random_.below(60) == 0)
+        if (rough_ && !only_ && round < kRoughRounds && random_.below(60) == 0)
             crash(random_.below(2) == 0 ? Death::kKill : Death::kPowerCut);
         look();
         if (over() || done()) return;

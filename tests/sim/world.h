@@ -22,10 +22,17 @@ struct Goals {
     std::uint64_t faults = 20;
 };
 
+/// The nth operation of that kind on files fails, once; 0: none does.
+struct FileFault {
+    test::FaultyFileSystem::Op op = test::FaultyFileSystem::Op::kWrite;
+    std::uint64_t nth = 0;
+    Code code = Code::kIo;
+};
+
 class World {
 public:
-    /// Everything follows from the seed. What happened is added to `marks`.
-    World(std::uint64_t seed, Marks& marks, const Goals& goals = Goals());
+    /// Everything follows from the seed. What happened is added to `marks`. With `only`, nothing else goes wrong.
+    World(std::uint64_t seed, Marks& marks, const Goals& goals = Goals(), std::optional<FileFault> only = {});
 
     /// Writes down what happens.
     void tell(std::ostream& out) { oracle_.tell(out); }
@@ -37,6 +44,10 @@ public:
     [[nodiscard]] std::uint64_t trace() const { return trace_; }
     [[nodiscard]] const Work& work() const { return work_; }
     [[nodiscard]] const Oracle& oracle() const { return oracle_; }
+    [[nodiscard]] const test::FaultyFileSystem& files() { return broker_.files(); }
+    /// The broker said that its storage failed: a start was refused, the log failed, a checkpoint, or there was no
+    /// room.
+    [[nodiscard]] bool told() const { return told_; }
 
 private:
     /// Something that may happen next, so often among all.
@@ -94,6 +105,7 @@ private:
     void die(Death death);
     void restart();
     Result<void> start();
+    Result<void> first_start();
     /// Does harm to a file that is complete, while nobody has it open.
     void do_damage();
     [[nodiscard]] std::vector<std::string> complete_files();
@@ -114,6 +126,7 @@ private:
     Random random_;
     Marks& marks_;
     const Goals goals_;
+    const std::optional<FileFault> only_;
     const std::vector<QueueSpec> specs_;
     Work work_;
     Oracle oracle_;
@@ -134,6 +147,7 @@ private:
     std::uint64_t points_left_ = 0;
     bool storage_broken_ = false;    ///< A fault was injected in this life: a failed log is no surprise.
     std::uint64_t sync_points_ = 0;  ///< The next sync takes so many events.
+    bool told_ = false;
     bool disk_full_ = false;
     bool damaged_ = false;           ///< In this life a file is damaged.
     std::uint64_t damage_of_8_ = 0;  ///< So many restarts in 8 find one damaged.

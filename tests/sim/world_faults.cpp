@@ -29,11 +29,11 @@ void World::in_commit() {
     // The first group of a segment is where names and headers can go wrong.
     const std::size_t files = broker_.running() ? broker_.shard().log().segment_count() : 0;
     const bool begun = files > std::exchange(files_, files) && files > 1;
-    if (begun && !healing_ && random_.below(10) == 0) die(Death::kPowerCut);
+    if (begun && !healing_ && !only_ && random_.below(10) == 0) die(Death::kPowerCut);
 }
 
 void World::cut_soon(std::uint64_t of) {
-    if ((healing_ && !rough_) || random_.below(of) > 0) return;
+    if (only_ || (healing_ && !rough_) || random_.below(of) > 0) return;
     death_due_ = Death::kPowerCut;
     points_left_ = 1 + random_.below(2);
 }
@@ -117,6 +117,7 @@ void World::look_for_failure() {
     if (!broker_.running()) return restart();
     const auto error = broker_.shard().failed() ? broker_.shard().failed() : broker_.shard().log().failed();
     if (!error) return;
+    told_ = true;
     const bool found = damaged_ && error->code() == Code::kCorrupt;
     marks_.hit_if(found, Sometimes::kDamageFoundLater);
     if (oracle_.telling()) oracle_.note("-- failed: " + error->message());
@@ -157,13 +158,14 @@ void World::die(Death death) {
 void World::restart() {
     if (over()) return;
     undo_damage();
-    const bool harm = !healing_ || rough_;
+    const bool harm = !only_ && (!healing_ || rough_);
     if (harm && random_.below(8) < damage_of_8_) do_damage();
-    storage_broken_ = harm && random_.below(12) == 0;
-    if (storage_broken_) broker_.files().die_at_nth(kOps[random_.below(kOps.size())], 1 + random_.below(4));
+    storage_broken_ = only_ ? broker_.files().injected() == 0 : harm && random_.below(12) == 0;
+    if (storage_broken_ && !only_) broker_.files().die_at_nth(kOps[random_.below(kOps.size())], 1 + random_.below(4));
     auto started = start();
-    broker_.files().clear_faults();
+    if (!only_) broker_.files().clear_faults();
     if (!started && storage_broken_) {
+        told_ = true;
         marks_.hit(Sometimes::kStartFailed);
         storage_broken_ = false;
         die(Death::kPowerCut);

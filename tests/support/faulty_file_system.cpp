@@ -114,6 +114,7 @@ Result<void> FaultyFileSystem::enter(Op op) {
     if (fault == faults_.end() || --fault->second.left > 0) return {};
     const Fault due = fault->second;
     faults_.erase(fault);
+    ++injected_;
     if (due.deadly) life_ += 1;
     return fail(due.code, "injected");
 }
@@ -299,6 +300,11 @@ std::uint64_t FaultyFileSystem::count(Op op) const {
     const std::lock_guard lock(mutex_);
     const auto found = counts_.find(op);
     return found == counts_.end() ? 0 : found->second;
+}
+
+std::uint64_t FaultyFileSystem::injected() const {
+    const std::lock_guard lock(mutex_);
+    return injected_;
 }
 
 std::vector<std::byte> FaultyFileSystem::contents(const std::string& path) const {

@@ -54,6 +54,8 @@ public:
 
     /// Operations of that kind so far.
     [[nodiscard]] std::uint64_t count(Op op) const;
+    /// Those that were made to fail.
+    [[nodiscard]] std::uint64_t injected() const;
     /// The file's bytes as programs see them; it must exist.
     [[nodiscard]] std::vector<std::byte> contents(const std::string& path) const;
     /// Damages a file, durably. The bytes must lie within it.
@@ -110,6 +112,7 @@ private:
     Random torn_writes_{1};
     std::map<Op, Fault> faults_;
     std::map<Op, std::uint64_t> counts_;
+    std::uint64_t injected_ = 0;
 };
 
 }  // namespace telpher::test
