@@ -25,7 +25,7 @@ log::v1::ProducerMeta change_of(ProducerId producer, log::v1::ProducerMeta::Chan
 void Journal::reserve(std::size_t body_bytes) {
     if (!log_.needs_roll(step_meta_bytes_, body_bytes)) return;
     reclaim();  // before the roll: what goes now may be the room that it needs
-    log_.roll(make_snapshot_());
+    log_.roll(make_snapshot_(), step_meta_bytes_, body_bytes);
     dirty_ = true;
 }
 

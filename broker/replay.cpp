@@ -460,17 +460,22 @@ WallTime Replay::past(std::uint64_t wall_ms) const {
     return {static_cast<std::int64_t>(std::min(wall_ms, static_cast<std::uint64_t>(wall_.ms)))};
 }
 
-Result<void> Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
+Result<void> Replay::check_whole(SegmentId first, SegmentId last) {
+    if (auto done = end_checkpoint(); !done) return done;
     for (const auto& [segment, live] : live_) {
-        if (live.messages == 0 || TELPHER_MUTANT("replayed-messages-pin-nothing")) continue;
-        if (!log.has_segment(segment)) {
-            return fail(Code::kCorrupt, "segment " + std::to_string(segment.value()) + " is missing, with " +
-                                            std::to_string(live.messages) + " messages in it");
-        }
-        log.add_live(segment, live);
+        if (live.messages == 0 || (segment >= first && segment <= last)) continue;
+        return fail(Code::kCorrupt, "segment " + std::to_string(segment.value()) + " is missing, with " +
+                                        std::to_string(live.messages) + " messages in it");
+    }
+    return {};
+}
+
+void Replay::finish(log::Log& log, Instant hold_until, Instant orphans_until) {
+    for (const auto& [segment, live] : live_) {
+        if (TELPHER_MUTANT("replayed-messages-pin-nothing")) continue;
+        if (live.messages > 0) log.add_live(segment, live);
     }
     finish(hold_until, orphans_until);
-    return {};
 }
 
 void Replay::finish(Instant hold_until, Instant orphans_until) {

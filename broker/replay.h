@@ -22,11 +22,12 @@ public:
 
     /// Takes one record. kFormat or kCorrupt if it makes no sense: the start stops there.
     Result<void> take(const log::RecordView& record);
-    /// The end of a checkpoint: kCorrupt if it does not say all there is.
-    Result<void> end_checkpoint();
+    /// All was taken; the log has the segments from `first` to `last`. kCorrupt if a checkpoint does not say all there
+    /// is, or if messages are in a segment that is not there: only a checkpoint, or a move that was cut, knows.
+    Result<void> check_whole(SegmentId first, SegmentId last);
     /// The end of the log: holds, live counts, memory queues. `orphans_until`: open producers have so long to come
-    /// back. kCorrupt if messages are in a segment that is not there: only a checkpoint, or a move that was cut, knows.
-    Result<void> finish(log::Log& log, Instant hold_until, Instant orphans_until);
+    /// back.
+    void finish(log::Log& log, Instant hold_until, Instant orphans_until);
     /// The same of a log that nobody goes on with.
     void finish(Instant hold_until, Instant orphans_until);
 
@@ -35,6 +36,7 @@ public:
     [[nodiscard]] std::uint64_t messages() const { return messages_; }
 
 private:
+    Result<void> end_checkpoint();
     Result<void> checkpoint(const log::v1::CheckpointMeta& meta);
     Result<void> snapshot(const log::v1::SnapshotMeta& meta);
     void later_snapshot(const log::v1::SnapshotMeta& meta);

@@ -49,16 +49,15 @@ Result<void> Shard::replay(log::LogOptions options) {
     started_ = seams_.clock.now();
     Replay replay(catalog_, started_, seams_.clock.wall());
     segment_bytes_ = options.segment_bytes;
-    auto log = log::Log::open(seams_.files, std::move(options), [&](const log::RecordView& record) {
+    const auto take = [&](const log::RecordView& record) {
         if (seams_.on_replayed) seams_.on_replayed();
         return replay.take(record);
-    });
+    };
+    const auto accept = [&](SegmentId first, SegmentId last) { return replay.check_whole(first, last); };
+    auto log = log::Log::open(seams_.files, std::move(options), take, accept);
     if (!log) return fail(log.error());
     log_ = std::move(*log);
-    if (auto whole = replay.end_checkpoint(); !whole) return whole;
-    const Instant hold_until = started_ + settings_.restart_hold;
-    const Instant orphans_until = started_ + settings_.session_lease;
-    if (auto done = replay.finish(*log_, hold_until, orphans_until); !done) return done;
+    replay.finish(*log_, started_ + settings_.restart_hold, started_ + settings_.session_lease);
     if (auto enough = check_room(); !enough) return enough;
     boot_ = replay.boot() + (TELPHER_MUTANT("boot-not-raised") ? 0 : 1);
     recovered_messages_ = replay.messages();

@@ -48,12 +48,13 @@ public:
         return segments_.empty() || record_bytes(meta_bytes, body_bytes) > segments_.back().capacity - end_;
     }
 
-    void roll(std::vector<Record> snapshot) override {
+    void roll(std::vector<Record> snapshot, std::size_t meta_bytes, std::size_t body_bytes) override {
         TELPHER_CHECK_MSG(!snapshot.empty(), "a segment opens with a snapshot");
         std::uint64_t bytes = kSegmentHeaderBytes;
         for (const Record& record : snapshot) bytes += record_bytes(record.meta.size(), record.body.size());
         // However large the snapshot is, half a segment of room follows it, or a roll would only lead to the next one.
-        const std::uint64_t capacity = std::max(options_.segment_bytes, bytes + options_.segment_bytes / 2);
+        const std::uint64_t room = std::max(options_.segment_bytes / 2, record_bytes(meta_bytes, body_bytes));
+        const std::uint64_t capacity = std::max(options_.segment_bytes, bytes + room);
         segments_.push_back({next_segment_, capacity, last_lsn_ + 1, last_lsn_ + snapshot.size(), {}});
         space_.bytes += capacity;
         ++space_.segments;
@@ -125,9 +126,6 @@ public:
         space_.live.bytes -= live.bytes;
     }
     [[nodiscard]] LogSpace space() const override { return space_; }
-    [[nodiscard]] bool has_segment(SegmentId segment) const override {
-        return !segments_.empty() && segment >= segments_.front().number && segment <= segments_.back().number;
-    }
     [[nodiscard]] Live live_in(SegmentId segment) const override {
         return has_segment(segment) ? segments_[segment - segments_.front().number].live : Live{};
     }
@@ -192,6 +190,9 @@ private:
         Live live;
     };
 
+    [[nodiscard]] bool has_segment(SegmentId segment) const {
+        return !segments_.empty() && segment >= segments_.front().number && segment <= segments_.back().number;
+    }
     Segment& find(SegmentId number) {
         TELPHER_CHECK(has_segment(number));
         return segments_[number - segments_.front().number];
@@ -239,9 +240,10 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Log>> Log::open(FileSystem& files, LogOptions options, const RecordSink& sink) {
+Result<std::unique_ptr<Log>> Log::open(FileSystem& files, LogOptions options, const RecordSink& sink,
+                                       const Acceptance& accept) {
     TELPHER_CHECK(options.segment_bytes >= 2 * kSegmentHeaderBytes && options.segment_bytes % kRecordAlign == 0);
-    auto recovered = recover(files, options, sink);
+    auto recovered = recover(files, options, sink, accept);
     if (!recovered) return fail(recovered.error());
     return std::make_unique<ShardLog>(files, options, std::move(*recovered));
 }

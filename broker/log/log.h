@@ -104,6 +104,11 @@ struct StoredRecord {
 /// segment dropped since. An error stops the recovery.
 using RecordSink = std::function<Result<void>(const RecordView&)>;
 
+/// Asked at open() when all was read and nothing in it forbids a start, and before anything is changed: are the
+/// segments from `first` to `last` all that the records need? None are there: `first` is behind `last`. An error stops
+/// the recovery.
+using Acceptance = std::function<Result<void>(SegmentId first, SegmentId last)>;
+
 struct LogOptions {
     std::string dir;  ///< Folder of this shard.
     std::uint32_t shard = 0;
@@ -180,7 +185,8 @@ public:
 
     /// Opens (or creates) the log in `options.dir`, replays it to `sink`, cuts an unconfirmed torn tail, and is ready
     /// to append. Errors: kCorrupt (confirmed data damaged: nothing was changed), kFormat (newer version), kIo.
-    static Result<std::unique_ptr<Log>> open(FileSystem& files, LogOptions options, const RecordSink& sink);
+    static Result<std::unique_ptr<Log>> open(FileSystem& files, LogOptions options, const RecordSink& sink,
+                                             const Acceptance& accept = {});
 
     [[nodiscard]] virtual const Recovery& recovery() const = 0;
     [[nodiscard]] virtual Committer& committer() = 0;
@@ -188,8 +194,9 @@ public:
 
     /// True if a record of these sizes does not fit the current segment, or there is none yet: call roll() first.
     [[nodiscard]] virtual bool needs_roll(std::size_t meta_bytes, std::size_t body_bytes) const = 0;
-    /// Starts the next segment with `snapshot` (kSnapshot records: the state with everything appended so far).
-    virtual void roll(std::vector<Record> snapshot) = 0;
+    /// Starts the next segment with `snapshot` (kSnapshot records: the state with everything appended so far). A record
+    /// of those sizes fits behind it, even one that was stored when messages and segments could be larger.
+    virtual void roll(std::vector<Record> snapshot, std::size_t meta_bytes = 0, std::size_t body_bytes = 0) = 0;
     /// Appends to the current hand-over. Never blocks, never fails: an I/O error shows in failed(). needs_roll() must
     /// be false.
     virtual Appended append(Record record) = 0;
@@ -231,7 +238,6 @@ public:
     [[nodiscard]] virtual std::optional<Walk> oldest() const = 0;
     /// The way through the first segment of [first, last] that another follows, whose snapshot is committed.
     [[nodiscard]] virtual std::optional<Walk> sealed(SegmentId first, SegmentId last) const = 0;
-    [[nodiscard]] virtual bool has_segment(SegmentId segment) const = 0;
     [[nodiscard]] virtual Live live_in(SegmentId segment) const = 0;
     /// Segments on disk, with spares; bytes = segments * segment_bytes.
     [[nodiscard]] virtual std::size_t segment_count() const = 0;

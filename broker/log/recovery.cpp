@@ -102,9 +102,16 @@ Recovery summarise(const Inspection& inspection, const FoundCheckpoint* used, st
     return summary;
 }
 
+Result<void> ask(const Acceptance& accept, const std::vector<InspectedSegment>& segments) {
+    if (!accept) return {};
+    if (segments.empty()) return accept(SegmentId(1), SegmentId(0));
+    return accept(segments.front().header.number, segments.back().header.number);
+}
+
 }  // namespace
 
-Result<Recovered> recover(FileSystem& files, const LogOptions& options, const RecordSink& sink) {
+Result<Recovered> recover(FileSystem& files, const LogOptions& options, const RecordSink& sink,
+                          const Acceptance& accept) {
     if (auto done = files.make_dir(options.dir); !done) return fail(done.error());
     const bool sync = !TELPHER_MUTANT("found-not-synced");
     if (auto done = sync ? sync_found(files, options.dir) : Result<void>(); !done) return fail(done.error());
@@ -120,6 +127,7 @@ Result<Recovered> recover(FileSystem& files, const LogOptions& options, const Re
     const auto inspection = inspect(files, options.dir, *found, how, sink);
     if (!inspection) return fail(inspection.error());
     if (auto sound = refuse_damage(options.dir, *inspection); !sound) return fail(sound.error());
+    if (auto done = ask(accept, inspection->segments); !done) return fail(done.error());
 
     auto repairs = repair(files, options.dir, repairs_of(*found, *inspection));
     if (!repairs) return fail(repairs.error());

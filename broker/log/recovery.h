@@ -23,7 +23,8 @@ struct Recovered {
     MarkFile mark;
 };
 
-/// Errors: kCorrupt and kFormat (nothing was changed), the sink's own, kIo.
-Result<Recovered> recover(FileSystem& files, const LogOptions& options, const RecordSink& sink);
+/// Errors: kCorrupt and kFormat (nothing was changed), the sink's and accept's own (the same), kIo.
+Result<Recovered> recover(FileSystem& files, const LogOptions& options, const RecordSink& sink,
+                          const Acceptance& accept);
 
 }  // namespace telpher::log

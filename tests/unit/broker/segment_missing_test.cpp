@@ -35,8 +35,10 @@ TEST(SegmentMissing, AStartThatMissesLiveMessagesIsRefused) {
     broker.files().lose(log::join_path(dir, "mark"));
     broker.files().lose(log::join_path(dir, log::file_name(SegmentId(1), log::kSegmentSuffix)));
 
+    const auto before = *broker.files().list(dir);
     const auto started = broker.start();
     ASSERT_FALSE(started);
+    EXPECT_EQ(*broker.files().list(dir), before) << "a segment that is put back must still be one";
     EXPECT_EQ(started.error().code(), Code::kCorrupt);
     EXPECT_NE(started.error().message().find("segment 1"), std::string::npos) << started.error().message();
 }

@@ -164,6 +164,20 @@ TEST_F(LogTest, ASnapshotMayTakeManyRecordsAndMoreThanASegment) {
     EXPECT_EQ(replayed_[5].body, "after");
 }
 
+// Stored when messages could be larger, and moved now.
+TEST_F(LogTest, ASegmentIsMadeForARecordThatIsLargerThanSegmentsAre) {
+    must_open();
+    log_->roll({snapshot()});
+    const std::string large(3 * kTestSegmentBytes, 'l');
+    ASSERT_TRUE(log_->needs_roll(100, large.size()));
+    log_->roll({snapshot()}, 100, large.size());
+    EXPECT_FALSE(log_->needs_roll(100, large.size()));
+    commit(batch(large));
+    crash();
+    must_open();
+    EXPECT_EQ(replayed_.back().body, large);
+}
+
 TEST_F(LogTest, ReaderReadsBodiesByPosition) {
     must_open();
     const Appended first = commit(batch("first"));
