@@ -1,10 +1,13 @@
 #include "broker/line_reader.h"
 
+#include <ios>
+#include <string>
+
 #include "broker/export_format.h"
 
 namespace telpher::broker {
 
-Result<bool> LineReader::next() {
+Result<bool> LineReader::next() try {
     if (number_ > 0) {
         line_ += '\n';
         sum_.add(as_bytes(line_));
@@ -19,6 +22,8 @@ Result<bool> LineReader::next() {
         line_ += static_cast<char>(byte);
     }
     return true;
+} catch (const std::ios_base::failure& error) {  // the buffer throws it, whatever the stream was told to do
+    return fail(Code::kIo, std::string("cannot read the export: ") + error.what());
 }
 
 }  // namespace telpher::broker

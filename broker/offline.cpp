@@ -56,8 +56,9 @@ int fsck(const OfflineOptions& options) {
     if (!lock) return report(lock.error());
     const auto result = log::fsck(log::posix_file_system(), shard_dir(options), std::cout,
                                   {.repair = options.repair, .dry_run = options.dry_run});
-    std::cout.flush();
-    return result ? static_cast<int>(*result) : report(result.error());
+    if (!result) return report(result.error());
+    if (!std::cout.flush()) return report(Error(Code::kIo, "cannot write the findings"));
+    return static_cast<int>(*result);
 }
 
 }  // namespace telpher::broker
