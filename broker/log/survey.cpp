@@ -44,6 +44,9 @@ LogId Survey::log_id() const {
     for (const FoundSegment& segment : segments) {
         if (segment.header) return segment.header->log_id;
     }
+    for (const FoundCheckpoint& checkpoint : checkpoints) {  // all that is left of it
+        if (checkpoint.header) return checkpoint.header->log_id;
+    }
     return {};
 }
 

@@ -14,8 +14,10 @@ bool is_there(const std::vector<std::string>& names, std::string_view suffix) {
     return std::ranges::any_of(names, [suffix](const std::string& name) { return name.ends_with(suffix); });
 }
 
-TEST(SegmentMissing, AStartThatMissesLiveMessagesIsRefused) {
-    SimBroker broker(1);
+const std::string kDir = small_log().dir;
+
+/// Some segments of live messages and a checkpoint behind them, and then it is killed and its mark lost.
+void fill_and_lose_mark(SimBroker& broker) {
     ASSERT_TRUE(broker.start());
     SimPeer peer(broker);
     peer.hello();
@@ -25,22 +27,40 @@ TEST(SegmentMissing, AStartThatMissesLiveMessagesIsRefused) {
         peer.put(handle, producer, first, 4, 1000);
         broker.settle();
     }
-    const std::string dir = small_log().dir;
-    for (int i = 0; i < 600 && !is_there(*broker.files().list(dir), ".checkpoint"); ++i) {
+    for (int i = 0; i < 600 && !is_there(*broker.files().list(kDir), ".checkpoint"); ++i) {
         broker.advance(std::chrono::milliseconds(100));
         broker.settle();
     }
-    ASSERT_TRUE(is_there(*broker.files().list(dir), ".checkpoint"));
+    ASSERT_TRUE(is_there(*broker.files().list(kDir), ".checkpoint"));
     broker.kill();
-    broker.files().lose(log::join_path(dir, "mark"));
-    broker.files().lose(log::join_path(dir, log::file_name(SegmentId(1), log::kSegmentSuffix)));
+    broker.files().lose(log::join_path(kDir, "mark"));
+}
 
-    const auto before = *broker.files().list(dir);
+/// The start is refused, names the segment, and changes nothing: what is put back must still be used.
+void expect_refused(SimBroker& broker, const std::string& segment) {
+    const auto before = *broker.files().list(kDir);
     const auto started = broker.start();
     ASSERT_FALSE(started);
-    EXPECT_EQ(*broker.files().list(dir), before) << "a segment that is put back must still be one";
     EXPECT_EQ(started.error().code(), Code::kCorrupt);
-    EXPECT_NE(started.error().message().find("segment 1"), std::string::npos) << started.error().message();
+    EXPECT_NE(started.error().message().find(segment), std::string::npos) << started.error().message();
+    EXPECT_EQ(*broker.files().list(kDir), before);
+}
+
+TEST(SegmentMissing, AStartThatMissesLiveMessagesIsRefused) {
+    SimBroker broker(1);
+    ASSERT_NO_FATAL_FAILURE(fill_and_lose_mark(broker));
+    broker.files().lose(log::join_path(kDir, log::file_name(SegmentId(1), log::kSegmentSuffix)));
+    expect_refused(broker, "segment 1 is missing");
+}
+
+TEST(SegmentMissing, CheckpointsAloneAreNoNewLog) {
+    SimBroker broker(1);
+    ASSERT_NO_FATAL_FAILURE(fill_and_lose_mark(broker));
+    const auto names = *broker.files().list(kDir);
+    for (const std::string& name : names) {
+        if (name.ends_with(log::kSegmentSuffix)) broker.files().lose(log::join_path(kDir, name));
+    }
+    expect_refused(broker, "segment");
 }
 
 }  // namespace
