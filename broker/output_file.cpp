@@ -36,6 +36,10 @@ OutputFile::~OutputFile() {
 }
 
 Result<OutputFile> OutputFile::create(const std::string& path) {
+    std::error_code unknown;
+    const auto there = std::filesystem::symlink_status(path, unknown).type();
+    if (there != std::filesystem::file_type::not_found && there != std::filesystem::file_type::regular)
+        return fail(Code::kUsage, path + " is no file that could be replaced");
     std::string temporary = path + ".XXXXXX";
     const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
     if (fd < 0) return failed("open", path);

@@ -11,7 +11,8 @@ namespace telpher::broker {
 
 class OutputFile {
 public:
-    /// Begins a file of mode 0600 that will be `path`, and takes the place of what is there then. kIo, kDiskFull.
+    /// Begins a file of mode 0600 that will be `path`, and takes the place of the file that is there then. kUsage: it
+    /// is no file (a device, a link); kIo, kDiskFull.
     static Result<OutputFile> create(const std::string& path);
     OutputFile(OutputFile&& other) noexcept;
     OutputFile(const OutputFile&) = delete;
