@@ -122,7 +122,7 @@ Result<FsckResult> fsck(FileSystem& files, const std::string& dir, std::ostream&
                        inspection.clean ? "stopped cleanly" : "not stopped cleanly",
                        verdict_text(judgement->result, acts));
     if (judgement->result == FsckResult::kDamaged) {
-        out << "a start would refuse this log: restore the data directory from a backup\n";
+        out << "a start would refuse this log, or stop when it reads that: restore the data directory from a backup\n";
     }
     if (!out) return fail(Code::kIo, "cannot write the findings");
     return judgement->result;

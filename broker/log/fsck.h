@@ -15,7 +15,7 @@ namespace telpher::log {
 enum class FsckResult {
     kClean = 0,
     kTorn = 1,     ///< Harmless, mended now or by the next start: an unconfirmed tail, a damaged checkpoint, leftovers.
-    kDamaged = 2,  ///< Confirmed data is damaged; a start would refuse.
+    kDamaged = 2,  ///< Confirmed data is damaged; a start would refuse it, or stop later.
 };
 
 struct FsckOptions {

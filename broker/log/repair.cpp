@@ -90,7 +90,7 @@ std::string Repair::text() const {
         case Kind::kFinishDrop:
             return fmt::format("remove {}: {} bytes: dropped before the crash, nothing in it lives", name, bytes);
         case Kind::kRemoveTemporary:
-            return fmt::format("remove {}: {} bytes: was being made", name, bytes);
+            return fmt::format("remove {}: {} bytes: was being made, or on its way out", name, bytes);
     }
     return "";
 }
