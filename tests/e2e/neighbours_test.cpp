@@ -56,26 +56,35 @@ protected:
         EXPECT_TRUE(found) << figures;
     }
 
+    /// `first`: words before those of the benchmark that is the load.
+    void beside_hot_queue(const char* what, const std::filesystem::path& load, std::vector<std::string> first) {
+        int runs = 0;
+        first.insert(first.end(), {"-s", broker_.ipc(), "bench", "--runs", "1000", "--messages", "500000"});
+        const auto hot = [&](const std::stop_token& stop) {
+            Process bench(load, first);
+            while (!stop.stop_requested()) pass_time(10ms);
+            const std::string lines = bench.output();
+            runs += static_cast<int>(std::ranges::count(lines, '\n'));
+            bench.kill();
+        };
+        compare(what, hot, [](Duration idle, Duration beside) { return beside <= idle + kStarved; });
+        std::cout << what << ": " << runs << " times 500,000 messages went through it" << std::endl;
+        EXPECT_GT(runs, 0) << "at full rate";
+    }
+
     Broker broker_;
     Client client_{server()};
     Queue quiet_ = client_.queue("quiet", {.maxsize = 1'000'000});
 };
 
-// The load is processes of their own, as the producers and consumers of another queue are. They take only what nobody
-// else wants of the processors, as if they were on other hosts: the broker is what is looked at.
+// The load is processes of their own, as the producers and consumers of another queue are.
 TEST_F(Neighbours, a_queue_at_full_rate_does_not_starve_another) {
-    int runs = 0;
-    const auto hot = [&](const std::stop_token& stop) {
-        Process bench("/usr/bin/chrt", {"--idle", "0", program("telpher"), "-s", broker_.ipc(), "bench", "--runs",
-                                        "1000", "--messages", "500000"});
-        while (!stop.stop_requested()) pass_time(10ms);
-        const std::string lines = bench.output();
-        runs += static_cast<int>(std::ranges::count(lines, '\n'));
-        bench.kill();
-    };
-    compare("hot queue", hot, [](Duration idle, Duration beside) { return beside <= idle + kStarved; });
-    std::cout << "hot queue: " << runs << " times 500,000 messages went through it" << std::endl;
-    EXPECT_GT(runs, 0) << "at full rate";
+    beside_hot_queue("hot queue", program("telpher"), {});
+}
+
+// They take only what nobody else wants of the processors, as if they were on other hosts: this figure is the broker's.
+TEST_F(Neighbours, a_queue_at_full_rate_of_other_hosts_does_not_starve_another) {
+    beside_hot_queue("hot queue of idle clients", "/usr/bin/chrt", {"--idle", "0", program("telpher")});
 }
 
 // The library refuses what is over the limit; who speaks the protocol without it loses its connection.
