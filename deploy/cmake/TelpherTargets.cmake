@@ -81,7 +81,7 @@ function(telpher_protobuf out file)
         COMMAND protobuf::protoc "--proto_path=${PROJECT_SOURCE_DIR}" "--cpp_out=lite:${TELPHER_GENERATED_DIR}"
             "${CMAKE_CURRENT_SOURCE_DIR}/${file}"
         DEPENDS "${file}" protobuf::protoc VERBATIM)
-    set_source_files_properties("${base}.cc" PROPERTIES COMPILE_OPTIONS "-w" SKIP_PRECOMPILE_HEADERS ON)
+    set_source_files_properties("${base}.cc" PROPERTIES COMPILE_OPTIONS "-w;${TELPHER_COLD_OPTIONS}" SKIP_PRECOMPILE_HEADERS ON)
     string(MAKE_C_IDENTIFIER "telpher_generated_${folder}_${file}" target)
     add_custom_target(${target} DEPENDS "${base}.h")
     add_dependencies(telpher_generated ${target})

@@ -8,12 +8,13 @@
 
 #include "telpher/telpher.hpp"
 #include "tests/support/broker.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/seed.h"
 
 namespace telpher::test {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TELPHER_SANITIZED
 constexpr std::uint64_t kMessages = 200'000;
 #else
 constexpr std::uint64_t kMessages = 10'000'000;

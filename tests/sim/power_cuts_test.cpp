@@ -10,12 +10,13 @@
 #include <iostream>
 
 #include "tests/sim/world.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/seed.h"
 
 namespace telpher::sim {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TELPHER_SANITIZED
 constexpr std::uint64_t kRuns = 100;
 #else
 constexpr std::uint64_t kRuns = 1000;
