@@ -1,5 +1,6 @@
 // telpherd: the broker daemon, and the offline tools for its data directory.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -92,6 +93,7 @@ int check_config(const Invocation& invocation) {
 
 int main(int argc, char** argv) {
     telpher::fill_standard_descriptors();
+    std::signal(SIGXFSZ, SIG_IGN);  // a file above `ulimit -f` is an error of the write, with its text
     CLI::App app{"Telpher's broker: bounded, durable queues between processes", "telpherd"};
     app.set_version_flag(
         "--version", "telpherd " + std::string(telpher::kVersion) + " (" + std::string(telpher::kGitRevision) + ")");

@@ -64,13 +64,17 @@ std::vector<std::string> checkpoints_in(const std::vector<std::string>& names) {
     return found;
 }
 
-Result<void> remove_old(FileSystem& files, const std::string& dir) {
+/// `newest` was just written. What has a higher name was never this log's, and must not push its own ones out.
+Result<void> remove_old(FileSystem& files, const std::string& dir, const std::string& newest) {
     const auto names = files.list(dir);
     if (!names) return fail(names.error());
     const std::vector<std::string> found = checkpoints_in(*names);
-    if (found.size() <= kCheckpointsKept) return {};
-    for (std::size_t i = 0; i + kCheckpointsKept < found.size(); ++i) {
-        if (auto done = files.remove(join_path(dir, found[i])); !done) return done;
+    const auto after = std::upper_bound(found.begin(), found.end(), newest);
+    const auto first_kept = after - std::min(after - found.begin(), static_cast<std::ptrdiff_t>(kCheckpointsKept));
+    if (found.size() == static_cast<std::size_t>(after - first_kept)) return {};
+    for (auto name = found.begin(); name != found.end(); ++name) {
+        if (name >= first_kept && name < after) continue;
+        if (auto done = files.remove(join_path(dir, *name)); !done) return done;
     }
     return files.sync_dir(dir);
 }
@@ -172,7 +176,7 @@ Result<std::uint64_t> write_checkpoint(FileSystem& files, const std::string& dir
     }
     if (auto done = files.rename(temporary, path); !done) return fail(done.error());
     if (auto done = files.sync_dir(dir); !done) return fail(done.error());
-    if (auto done = remove_old(files, dir); !done) return fail(done.error());
+    if (auto done = remove_old(files, dir, checkpoint_name(header.point.lsn)); !done) return fail(done.error());
     return header.bytes;
 }
 

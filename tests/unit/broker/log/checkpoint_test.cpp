@@ -131,6 +131,22 @@ TEST_F(CheckpointTest, TwoAreKept) {
     EXPECT_EQ(checkpoint_files(), kCheckpointsKept);
 }
 
+TEST_F(CheckpointTest, AStrangersDoesNotPushThemOut) {
+    must_open();
+    commit(batch("body"));
+    checkpoint({"old"});
+    const auto stray = files_.create(checkpoint_path(Lsn(1'000'000)));
+    const Bytes bytes = as_bytes("of another log");
+    ASSERT_TRUE((*stray)->write_at(0, {&bytes, 1}));
+    commit(batch("more"));
+    const Lsn newest = checkpoint({"new"});
+    EXPECT_EQ(checkpoint_files(), kCheckpointsKept);
+    crash();
+    damage(newest);
+    must_open();
+    EXPECT_EQ(replayed(), "[old]more ");
+}
+
 TEST_F(CheckpointTest, OneThatCannotBeWrittenHarmsNothing) {
     must_open();
     commit(batch("before"));

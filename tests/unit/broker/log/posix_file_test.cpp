@@ -2,6 +2,7 @@
 #include "broker/log/posix_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +45,13 @@ TEST_F(PosixFileTest, PartsAreWrittenOneAfterTheOther) {
     EXPECT_EQ(as_text(Bytes(back).first(*got)), whole);
     EXPECT_EQ(*(*file)->size(), whole.size() + 10);
     ASSERT_TRUE((*file)->write_at(0, {}));
+}
+
+TEST_F(PosixFileTest, WhatIsNoFileIsNotWaitedFor) {
+    ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+    const auto fifo = files_.open(path("fifo"), false);
+    ASSERT_FALSE(fifo);
+    EXPECT_EQ(fifo.error().detail(), "open " + path("fifo") + ": not a regular file");
 }
 
 TEST_F(PosixFileTest, ErrorsNameCallPathAndReason) {
