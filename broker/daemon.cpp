@@ -74,7 +74,6 @@ public:
         sigaddset(&set, SIGHUP);
         pthread_sigmask(SIG_BLOCK, &set, nullptr);  // before any thread: all inherit it
         signal(SIGPIPE, SIG_IGN);
-        signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is an error of the write, as a bad disk is
         signals_ = signalfd(-1, &set, SFD_CLOEXEC);
         failed_ = eventfd(0, EFD_CLOEXEC);
     }
@@ -227,8 +226,12 @@ void tell_recovery(const log::Recovery& recovery) {
     }
     for (const log::Repaired& repaired : recovery.repairs) {
         const bool checkpoint = repaired.repair.kind == log::Repair::Kind::kSetAside;
-        log_line(repaired.quarantined() ? spdlog::level::warn : spdlog::level::info,
-                 checkpoint ? "checkpoint.damaged" : "log.repaired", repaired.text());
+        const bool mark = repaired.repair.kind == log::Repair::Kind::kMakeMark;
+        log_line(repaired.quarantined() || mark ? spdlog::level::warn : spdlog::level::info,
+                 checkpoint ? "checkpoint.damaged"
+                 : mark     ? "mark.missing"
+                            : "log.repaired",
+                 repaired.text());
     }
 }
 

@@ -123,6 +123,7 @@ Result<ExportSummary> export_log(log::FileSystem& files, const std::string& dir,
                                  const Clock& clock, std::ostream& out) {
     const auto log = RestingLog::open(files, dir, clock);
     if (!log) return fail(log.error());
+    if (auto sound = (*log)->verify_all(); !sound) return fail(sound.error());
     const auto chosen = choose((*log)->catalog(), names);
     if (!chosen) return fail(chosen.error());
     LineWriter lines(out);

@@ -176,6 +176,7 @@ Result<ImportSummary> read_lines(std::istream& in, Importer& importer) {
 Result<void> prove(log::FileSystem& files, const std::string& dir, const Clock& clock, const ImportSummary& summary) {
     const auto log = RestingLog::open(files, dir, clock);
     if (!log) return fail(log.error());
+    if (auto sound = (*log)->verify_all(); !sound) return fail(sound.error());
     std::uint64_t messages = 0;
     for (const auto& [name, queue] : (*log)->catalog().by_name())
         messages += queue->queue.ready() + queue->queue.delayed() + queue->queue.dead();

@@ -9,6 +9,8 @@
 #include "broker/daemon.h"
 #include "broker/log/dump.h"
 #include "broker/log/fsck.h"
+#include "broker/resting_log.h"
+#include "proto/base/clock.h"
 
 namespace telpher::broker {
 namespace {
@@ -54,8 +56,12 @@ int dump(const OfflineOptions& options) {
 int fsck(const OfflineOptions& options) {
     const auto lock = take_log(options);
     if (!lock) return report(lock.error());
+    const auto accept = [&options] {
+        const auto log = RestingLog::open(log::posix_file_system(), shard_dir(options), system_clock());
+        return log ? Result<void>() : fail(log.error());
+    };
     const auto result = log::fsck(log::posix_file_system(), shard_dir(options), std::cout,
-                                  {.repair = options.repair, .dry_run = options.dry_run});
+                                  {.repair = options.repair, .dry_run = options.dry_run, .accept = accept});
     if (!result) return report(result.error());
     if (!std::cout.flush()) return report(Error(Code::kIo, "cannot write the findings"));
     return static_cast<int>(*result);

@@ -19,36 +19,69 @@ public:
     std::vector<queue::StoredBatch> all;
 };
 
+Result<log::Survey> look_at(log::FileSystem& files, const std::string& dir) {
+    auto found = log::survey(files, dir);
+    if (found && found->empty()) return fail(Code::kNotFound, dir + " holds no log");
+    return found;
+}
+
+/// What forbids a start; else what is torn at the end, for people.
+Result<std::string> judge(const std::string& dir, const log::Inspection& inspection) {
+    std::string torn;
+    for (const log::Finding& finding : inspection.findings) {
+        const log::Action action = finding.action();
+        if (action == log::Action::kStop) return fail(Code::kCorrupt, dir + ": " + finding.text());
+        if (action == log::Action::kRefuse) return fail(Code::kFormat, dir + ": " + finding.text());
+        torn = finding.text();
+    }
+    return torn;
+}
+
 }  // namespace
 
 RestingLog::RestingLog(log::FileSystem& files, const std::string& dir, const Clock& clock)
-    : reader_(files, dir), now_(clock.now()), wall_(clock.wall()) {}
+    : files_(files), dir_(dir), reader_(files, dir), now_(clock.now()), wall_(clock.wall()) {}
 
 Result<std::unique_ptr<RestingLog>> RestingLog::open(log::FileSystem& files, const std::string& dir,
                                                      const Clock& clock) {
     std::unique_ptr<RestingLog> log(new RestingLog(files, dir, clock));
-    if (auto done = log->read(files, dir); !done) return fail(done.error());
+    if (auto done = log->read(); !done) return fail(done.error());
     log->end_holds();
     return log;
 }
 
-Result<void> RestingLog::read(log::FileSystem& files, const std::string& dir) {
-    const auto found = log::survey(files, dir);
+Result<void> RestingLog::read() {
+    const auto found = look_at(files_, dir_);
     if (!found) return fail(found.error());
-    if (!found->mark_exists && found->segments.empty()) return fail(Code::kNotFound, dir + " holds no log");
     Replay replay(catalog_, now_, wall_);
-    const auto inspection =
-        log::inspect(files, dir, *found, {}, [&replay](const log::RecordView& record) { return replay.take(record); });
-    if (!inspection) return fail(inspection.error());
-    for (const log::Finding& finding : inspection->findings) {
-        const log::Action action = finding.action();
-        if (action == log::Action::kStop) return fail(Code::kCorrupt, dir + ": " + finding.text());
-        if (action == log::Action::kRefuse) return fail(Code::kFormat, dir + ": " + finding.text());
-        torn_ = finding.text();
+    const auto take = [&replay](const log::RecordView& record) { return replay.take(record); };
+    log::HowToInspect how;
+    if (const log::FoundCheckpoint* checkpoint = found->usable_checkpoint()) {
+        how.from = checkpoint->header->point;
+        if (auto done = log::read_checkpoint(files_, dir_, checkpoint->name, take); !done) return done;
     }
+    const auto inspection = log::inspect(files_, dir_, *found, how, take);
+    if (!inspection) return fail(inspection.error());
+    const auto torn = judge(dir_, *inspection);
+    if (!torn) return fail(torn.error());
+    torn_ = *torn;
+    const auto& segments = inspection->segments;
+    const SegmentId first = segments.empty() ? SegmentId(1) : segments.front().header.number;
+    const SegmentId last = segments.empty() ? SegmentId(0) : segments.back().header.number;
+    if (auto done = replay.check_whole(first, last); !done) return done;
     replay.finish(now_, now_);
     boot_ = replay.boot();
     return {};
+}
+
+Result<void> RestingLog::verify_all() {
+    const auto found = look_at(files_, dir_);
+    if (!found) return fail(found.error());
+    const auto inspection =
+        log::inspect(files_, dir_, *found, {}, [](const log::RecordView&) { return Result<void>(); });
+    if (!inspection) return fail(inspection.error());
+    const auto torn = judge(dir_, *inspection);
+    return torn ? Result<void>() : fail(torn.error());
 }
 
 void RestingLog::end_holds() {

@@ -1,5 +1,5 @@
 // A shard's log that nobody writes: its state, as a start would find it, and its messages. Changes no file. Used by one
-// thread. It reads all of the log, whatever checkpoints there are, so that what comes out of it was proven whole.
+// thread.
 #pragma once
 
 #include <functional>
@@ -15,9 +15,13 @@ namespace telpher::broker {
 
 class RestingLog {
 public:
-    /// Reads the log in `dir`. What may be in a consumer's hands comes back, that delivery counted, as a start does it
-    /// when nobody claims it. Errors: kNotFound (no log there), kCorrupt, kFormat, kIo.
+    /// Reads the log in `dir` as a start does, from its newest checkpoint on, and refuses what a start refuses. What
+    /// may be in a consumer's hands comes back, that delivery counted, as when nobody claims it. Errors: kNotFound (no
+    /// log there), kCorrupt, kFormat, kIo.
     static Result<std::unique_ptr<RestingLog>> open(log::FileSystem& files, const std::string& dir, const Clock& clock);
+
+    /// Reads what a checkpoint spared, so that all of it is proven whole. Errors: kCorrupt, kFormat, kIo.
+    Result<void> verify_all();
 
     [[nodiscard]] const Catalog& catalog() const { return catalog_; }
     [[nodiscard]] std::uint64_t boot() const { return boot_; }
@@ -37,9 +41,11 @@ public:
 
 private:
     RestingLog(log::FileSystem& files, const std::string& dir, const Clock& clock);
-    Result<void> read(log::FileSystem& files, const std::string& dir);
+    Result<void> read();
     void end_holds();
 
+    log::FileSystem& files_;
+    const std::string dir_;
     Catalog catalog_;
     log::SegmentReader reader_;
     const Instant now_;

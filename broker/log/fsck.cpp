@@ -17,6 +17,7 @@ struct Judgement {
     Survey found;
     Inspection inspection;
     std::vector<Repair> repairs;
+    std::string refused;  ///< Why a start would refuse records that are sound.
     FsckResult result = FsckResult::kClean;
 };
 
@@ -42,7 +43,7 @@ void print_files(const Survey& found, std::ostream& out) {
                            leftover.file_bytes);
     }
     if (!found.mark && !found.segments.empty()) {
-        out << "no valid mark: damage to the last group or missing first segments would not be seen\n";
+        out << "no valid mark: damage to the last group or missing first segments could not be seen\n";
     }
 }
 
@@ -59,11 +60,21 @@ std::string_view verdict_text(FsckResult result, bool repaired) {
     return "";
 }
 
-Result<Judgement> judge(FileSystem& files, const std::string& dir) {
+/// Asks whether a start would take it.
+Result<void> ask(const FsckOptions& options, Judgement& judgement) {
+    if (judgement.result == FsckResult::kDamaged || !options.accept) return {};
+    auto accepted = options.accept();
+    if (accepted || accepted.error().code() != Code::kCorrupt) return accepted;
+    judgement.refused = accepted.error().detail();
+    judgement.result = FsckResult::kDamaged;
+    return {};
+}
+
+Result<Judgement> judge(FileSystem& files, const std::string& dir, const FsckOptions& options) {
     Judgement judgement;
     auto found = survey(files, dir);
     if (!found) return fail(found.error());
-    if (!found->mark_exists && found->segments.empty()) return fail(Code::kNotFound, dir + " holds no log");
+    if (found->empty()) return fail(Code::kNotFound, dir + " holds no log");
     auto inspection = inspect(files, dir, *found, {.go_on = true}, [](const RecordView&) { return Result<void>(); });
     if (!inspection) return fail(inspection.error());
     judgement.found = std::move(*found);
@@ -77,6 +88,7 @@ Result<Judgement> judge(FileSystem& files, const std::string& dir) {
                                      [](const Finding& finding) { return finding.action() == Action::kStop; });
     const bool untidy = !findings.empty() || !judgement.repairs.empty();
     judgement.result = damaged ? FsckResult::kDamaged : untidy ? FsckResult::kTorn : FsckResult::kClean;
+    if (auto done = ask(options, judgement); !done) return fail(done.error());
     return judgement;
 }
 
@@ -101,18 +113,19 @@ Result<void> mend(FileSystem& files, const std::string& dir, const Judgement& ju
 }  // namespace
 
 Result<FsckResult> fsck(FileSystem& files, const std::string& dir, std::ostream& out, const FsckOptions& options) {
-    auto judgement = judge(files, dir);
+    auto judgement = judge(files, dir, options);
     if (!judgement) return fail(judgement.error());
     const bool acts = options.repair && !options.dry_run;
     if (acts) {
         // What was read may be in the page cache only, and what is built on it must outlive a power cut.
         if (auto done = sync_found(files, dir); !done) return fail(done.error());
-        judgement = judge(files, dir);
+        judgement = judge(files, dir, options);
         if (!judgement) return fail(judgement.error());
     }
     const Inspection& inspection = judgement->inspection;
     print_segments(inspection, out);
     for (const Finding& finding : inspection.findings) out << finding.text() << '\n';
+    if (!judgement->refused.empty()) out << judgement->refused << '\n';
     print_files(judgement->found, out);
     if (options.repair) {
         if (auto done = mend(files, dir, *judgement, options.dry_run, out); !done) return fail(done.error());

@@ -3,6 +3,7 @@
 // behind damage to find all of it, and reads what a checkpoint would spare a start.
 #pragma once
 
+#include <functional>
 #include <iosfwd>
 #include <string>
 
@@ -21,6 +22,8 @@ enum class FsckResult {
 struct FsckOptions {
     bool repair = false;   ///< Do what a start would do to the files; nothing if confirmed data is damaged.
     bool dry_run = false;  ///< Say what that would be, and change nothing.
+    /// Whether a start would take what its records say; asked when the files are sound. kCorrupt is a finding.
+    std::function<Result<void>()> accept = {};
 };
 
 /// Prints a line for each segment and each finding, each repair, then a summary. Errors: kNotFound (no log there), kIo,

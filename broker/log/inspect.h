@@ -42,6 +42,8 @@ struct Survey {
     [[nodiscard]] Lsn checkpointed() const;
     [[nodiscard]] SegmentId checkpointed_segment() const;
     [[nodiscard]] LogId log_id() const;
+    /// Nothing here was ever a log.
+    [[nodiscard]] bool empty() const { return !mark_exists && segments.empty() && checkpoints.empty(); }
 
     bool mark_exists = false;  ///< The file; `mark` may still be missing because no slot is valid.
     std::optional<Mark> mark;

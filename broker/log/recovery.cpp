@@ -68,22 +68,20 @@ Result<CommitStart> open_end(FileSystem& files, const LogOptions& options, const
     return start;
 }
 
+/// The mark as found, or as a repair or this has just made it.
 Result<MarkFile> open_mark(FileSystem& files, const LogOptions& options, const Survey& found,
-                           const Inspection& inspection, std::uint64_t seed) {
+                           const Inspection& inspection, const std::vector<Repaired>& repairs, std::uint64_t seed) {
     if (found.mark) return MarkFile::open(files, options.dir, *found.mark, true);
+    for (const Repaired& done : repairs) {
+        if (done.repair.kind == Repair::Kind::kMakeMark) {
+            return MarkFile::open(files, options.dir, done.repair.mark, true);
+        }
+    }
+    Random random(seed);
     Mark mark;
     mark.shard = options.shard;
-    if (inspection.segments.empty()) {
-        Random random(seed);
-        mark.log_id = {random.next(), random.next()};
-        mark.first_segment = inspection.discard.value_or(SegmentId(1));
-    } else {
-        mark.log_id = inspection.segments.front().header.log_id;
-        mark.first_segment = inspection.segments.front().header.number;
-        mark.segment = inspection.segments.back().header.number;
-        mark.committed = inspection.last;
-        mark.end = inspection.segments.back().end;
-    }
+    mark.log_id = {random.next(), random.next()};
+    mark.first_segment = inspection.discard.value_or(SegmentId(1));
     return MarkFile::open(files, options.dir, mark, false);
 }
 
@@ -136,7 +134,7 @@ Result<Recovered> recover(FileSystem& files, const LogOptions& options, const Re
     auto spares = take_spares(files, options, *found);
     if (!spares) return fail(spares.error());
     const std::uint64_t seed = fresh_seed(*found, options.salt_seed, inspection->last);
-    auto mark = open_mark(files, options, *found, *inspection, seed);
+    auto mark = open_mark(files, options, *found, *inspection, *repairs, seed);
     if (!mark) return fail(mark.error());
     // Names that a crash left in doubt, too: the last segment's own among them.
     if (auto done = files.sync_dir(options.dir); !done) return fail(done.error());

@@ -58,6 +58,10 @@ Result<Repaired> cut_tail(FileSystem& files, const std::string& dir, const Repai
 
 Result<Repaired> repair_one(FileSystem& files, const std::string& dir, const Repair& repair) {
     if (repair.kind == Repair::Kind::kCutTail) return cut_tail(files, dir, repair);
+    if (repair.kind == Repair::Kind::kMakeMark) {
+        const auto made = MarkFile::open(files, dir, repair.mark, false);
+        return made ? Result<Repaired>(Repaired{repair, "", ""}) : fail(made.error());
+    }
     if (repair.kind == Repair::Kind::kFinishDrop || repair.kind == Repair::Kind::kRemoveTemporary) {
         const auto done = files.remove(join_path(dir, repair.name));
         return done ? Result<Repaired>(Repaired{repair, "", ""}) : fail(done.error());
@@ -73,6 +77,19 @@ Result<Repaired> repair_one(FileSystem& files, const std::string& dir, const Rep
         }
     }
     return outcome(repair, kept);
+}
+
+/// What the mark would say of a log that was found like that.
+Mark mark_of(const Inspection& inspection) {
+    const InspectedSegment& last = inspection.segments.back();
+    Mark mark;
+    mark.shard = last.header.shard;
+    mark.log_id = last.header.log_id;
+    mark.first_segment = inspection.segments.front().header.number;
+    mark.committed = inspection.last;
+    mark.segment = last.header.number;
+    mark.end = last.end;
+    return mark;
 }
 
 }  // namespace
@@ -91,6 +108,10 @@ std::string Repair::text() const {
             return fmt::format("remove {}: {} bytes: dropped before the crash, nothing in it lives", name, bytes);
         case Kind::kRemoveTemporary:
             return fmt::format("remove {}: {} bytes: was being made, or on its way out", name, bytes);
+        case Kind::kMakeMark:
+            return fmt::format(
+                "make {}: none was valid, so that damage after lsn {} or missing first segments could not be seen",
+                name, mark.committed.value());
     }
     return "";
 }
@@ -122,22 +143,37 @@ std::vector<Repair> repairs_of(const Survey& found, const Inspection& inspection
     for (const FoundSegment& segment : found.segments) {
         if (inspection.discard != segment.number) continue;
         const Lsn lsn = segment.header ? segment.header->first_lsn : Lsn();
-        repairs.push_back(
-            {Repair::Kind::kRemoveUnfinished, file_name(segment.number, kSegmentSuffix), 0, segment.file_bytes, lsn});
+        repairs.push_back({Repair::Kind::kRemoveUnfinished,
+                           file_name(segment.number, kSegmentSuffix),
+                           0,
+                           segment.file_bytes,
+                           lsn,
+                           {}});
     }
     if (inspection.cut_end > 0) {
         const InspectedSegment& last = inspection.segments.back();
-        repairs.push_back({Repair::Kind::kCutTail, file_name(last.header.number, kSegmentSuffix), last.end,
-                           inspection.cut_end - last.end, inspection.last + 1});
+        repairs.push_back({Repair::Kind::kCutTail,
+                           file_name(last.header.number, kSegmentSuffix),
+                           last.end,
+                           inspection.cut_end - last.end,
+                           inspection.last + 1,
+                           {}});
     }
     for (const FoundCheckpoint& checkpoint : found.checkpoints) {
         if (checkpoint.header) continue;
-        repairs.push_back({Repair::Kind::kSetAside, checkpoint.name, 0, checkpoint.file_bytes, Lsn()});
+        repairs.push_back({Repair::Kind::kSetAside, checkpoint.name, 0, checkpoint.file_bytes, Lsn(), {}});
     }
     for (const Leftover& leftover : found.leftovers) {
         const bool dropped = parse_file_name(leftover.name, kSegmentSuffix).has_value();
-        repairs.push_back({dropped ? Repair::Kind::kFinishDrop : Repair::Kind::kRemoveTemporary, leftover.name, 0,
-                           leftover.file_bytes, Lsn()});
+        repairs.push_back({dropped ? Repair::Kind::kFinishDrop : Repair::Kind::kRemoveTemporary,
+                           leftover.name,
+                           0,
+                           leftover.file_bytes,
+                           Lsn(),
+                           {}});
+    }
+    if (!found.mark && !inspection.segments.empty()) {  // last: what it says was found must be there
+        repairs.push_back({Repair::Kind::kMakeMark, std::string(kMarkName), 0, 0, Lsn(), mark_of(inspection)});
     }
     return repairs;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/log/mark.h"
 #include "proto/base/ids.h"
 #include "telpher/error.h"
 
@@ -23,12 +24,14 @@ struct Repair {
         kSetAside,          ///< A damaged checkpoint.
         kFinishDrop,        ///< A segment that the mark says was dropped.
         kRemoveTemporary,   ///< A file that was being made.
+        kMakeMark,          ///< The mark is missing, or neither of its slots is valid: it says what was found.
     };
     Kind kind;
     std::string name;  ///< The file.
     std::uint64_t at = 0;
     std::uint64_t bytes = 0;
-    Lsn lsn;  ///< The first that is missing from here on; 0: none in particular.
+    Lsn lsn;    ///< The first that is missing from here on; 0: none in particular.
+    Mark mark;  ///< The one to be made.
 
     /// "cut 0000000000000003.seg: 300 bytes from byte 8192 on, lsn 17: never confirmed".
     [[nodiscard]] std::string text() const;

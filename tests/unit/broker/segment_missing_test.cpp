@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <sstream>
 
+#include "broker/exporter.h"
 #include "broker/log/segment.h"
 #include "tests/sim/sim_peer.h"
 
@@ -44,6 +46,11 @@ void expect_refused(SimBroker& broker, const std::string& segment) {
     EXPECT_EQ(started.error().code(), Code::kCorrupt);
     EXPECT_NE(started.error().message().find(segment), std::string::npos) << started.error().message();
     EXPECT_EQ(*broker.files().list(kDir), before);
+    std::ostringstream out;
+    const auto exported = broker::export_log(broker.files(), kDir, {}, broker.clock(), out);
+    ASSERT_FALSE(exported);
+    EXPECT_EQ(exported.error().code(), Code::kCorrupt);
+    EXPECT_TRUE(out.str().empty());
 }
 
 TEST(SegmentMissing, AStartThatMissesLiveMessagesIsRefused) {

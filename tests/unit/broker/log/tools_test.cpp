@@ -295,6 +295,41 @@ TEST_F(ToolsTest, RepairFinishesADrop) {
     EXPECT_EQ(checked(), FsckResult::kClean);
 }
 
+TEST_F(ToolsTest, AMissingMarkIsToldAndMadeAnew) {
+    must_open();
+    commit(batch("one"));
+    crash();
+    files_.lose(join_path(kTestDir, std::string(kMarkName)));
+    Files other;
+    files_.copy_to(other);
+    EXPECT_EQ(checked(), FsckResult::kTorn);
+    expect_printed("no valid mark: ");
+    EXPECT_EQ(checked({.repair = true}), FsckResult::kTorn);
+    expect_printed("done: make mark: none was valid, so that damage after lsn 2 or missing first segments");
+    EXPECT_EQ(checked(), FsckResult::kClean);
+    const auto log = Log::open(other, options(), [](const RecordView&) { return Result<void>(); });
+    ASSERT_TRUE(log) << log.error().message();
+    ASSERT_EQ((*log)->recovery().repairs.size(), 1U);
+    EXPECT_EQ((*log)->recovery().repairs[0].repair.name, kMarkName);
+    EXPECT_EQ(files_.contents(join_path(kTestDir, std::string(kMarkName))),
+              other.contents(join_path(kTestDir, std::string(kMarkName))));
+}
+
+TEST_F(ToolsTest, WhatAStartWouldRefuseIsDamage) {
+    must_open();
+    commit(batch("one"));
+    crash();
+    const auto refuse = [] { return fail(Code::kCorrupt, "segment 1 is missing"); };
+    files_.lose(join_path(kTestDir, std::string(kMarkName)));
+    const Contents before = contents();
+    EXPECT_EQ(checked({.repair = true, .accept = refuse}), FsckResult::kDamaged);
+    expect_printed("segment 1 is missing\n");
+    EXPECT_EQ(contents(), before);
+    std::ostringstream out;
+    const auto failing = [] { return fail(Code::kIo, "read"); };
+    EXPECT_FALSE(fsck(files_, kTestDir, out, {.accept = failing}));
+}
+
 TEST_F(ToolsTest, ARepairThatFailsCanBeTriedAgain) {
     for (const auto op : {Files::Op::kOpen, Files::Op::kRead, Files::Op::kSync, Files::Op::kSyncDir}) {
         start_over();
