@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "broker/log/inspect.h"
+#include "broker/log/recovery.h"
 #include "broker/replay.h"
 #include "broker/stored_batch.h"
 
@@ -19,24 +19,6 @@ public:
     std::vector<queue::StoredBatch> all;
 };
 
-Result<log::Survey> look_at(log::FileSystem& files, const std::string& dir) {
-    auto found = log::survey(files, dir);
-    if (found && found->empty()) return fail(Code::kNotFound, dir + " holds no log");
-    return found;
-}
-
-/// What forbids a start; else what is torn at the end, for people.
-Result<std::string> judge(const std::string& dir, const log::Inspection& inspection) {
-    std::string torn;
-    for (const log::Finding& finding : inspection.findings) {
-        const log::Action action = finding.action();
-        if (action == log::Action::kStop) return fail(Code::kCorrupt, dir + ": " + finding.text());
-        if (action == log::Action::kRefuse) return fail(Code::kFormat, dir + ": " + finding.text());
-        torn = finding.text();
-    }
-    return torn;
-}
-
 }  // namespace
 
 RestingLog::RestingLog(log::FileSystem& files, const std::string& dir, const Clock& clock)
@@ -51,37 +33,31 @@ Result<std::unique_ptr<RestingLog>> RestingLog::open(log::FileSystem& files, con
 }
 
 Result<void> RestingLog::read() {
-    const auto found = look_at(files_, dir_);
+    const auto found = log::survey_log(files_, dir_);
     if (!found) return fail(found.error());
     Replay replay(catalog_, now_, wall_);
     const auto take = [&replay](const log::RecordView& record) { return replay.take(record); };
-    log::HowToInspect how;
-    if (const log::FoundCheckpoint* checkpoint = found->usable_checkpoint()) {
-        how.from = checkpoint->header->point;
-        if (auto done = log::read_checkpoint(files_, dir_, checkpoint->name, take); !done) return done;
-    }
-    const auto inspection = log::inspect(files_, dir_, *found, how, take);
-    if (!inspection) return fail(inspection.error());
-    const auto torn = judge(dir_, *inspection);
-    if (!torn) return fail(torn.error());
-    torn_ = *torn;
-    const auto& segments = inspection->segments;
-    const SegmentId first = segments.empty() ? SegmentId(1) : segments.front().header.number;
-    const SegmentId last = segments.empty() ? SegmentId(0) : segments.back().header.number;
-    if (auto done = replay.check_whole(first, last); !done) return done;
+    const auto accept = [&replay](SegmentId first, SegmentId last) { return replay.check_whole(first, last); };
+    const auto reading = log::read_as_start(files_, dir_, *found, take, accept);
+    if (!reading) return fail(reading.error());
+    const auto& findings = reading->inspection.findings;
+    if (!findings.empty()) torn_ = findings.back().text();
+    verified_ = reading->checkpoint == nullptr;
     replay.finish(now_, now_);
     boot_ = replay.boot();
     return {};
 }
 
 Result<void> RestingLog::verify_all() {
-    const auto found = look_at(files_, dir_);
+    if (verified_) return {};
+    const auto found = log::survey_log(files_, dir_);
     if (!found) return fail(found.error());
     const auto inspection =
         log::inspect(files_, dir_, *found, {}, [](const log::RecordView&) { return Result<void>(); });
     if (!inspection) return fail(inspection.error());
-    const auto torn = judge(dir_, *inspection);
-    return torn ? Result<void>() : fail(torn.error());
+    auto sound = log::refuse_damage(dir_, *inspection);
+    verified_ = sound.has_value();
+    return sound;
 }
 
 void RestingLog::end_holds() {

@@ -52,6 +52,7 @@ private:
     const WallTime wall_;
     std::uint64_t boot_ = 0;
     std::string torn_;
+    bool verified_ = false;  ///< All records were read.
 };
 
 }  // namespace telpher::broker

@@ -115,9 +115,8 @@ private:
 }  // namespace
 
 Result<void> dump(FileSystem& files, const std::string& dir, const DumpOptions& options, std::ostream& out) {
-    const auto found = survey(files, dir);
+    const auto found = survey_log(files, dir);
     if (!found) return fail(found.error());
-    if (!found->mark_exists && found->segments.empty()) return fail(Code::kNotFound, dir + " holds no log");
     Dumper dumper(options, out);
     const auto inspection =
         inspect(files, dir, *found, {.go_on = true}, [&dumper](const RecordView& view) { return dumper.record(view); });

@@ -70,11 +70,10 @@ Result<void> ask(const FsckOptions& options, Judgement& judgement) {
     return {};
 }
 
-Result<Judgement> judge(FileSystem& files, const std::string& dir, const FsckOptions& options) {
+Result<Judgement> judge(FileSystem& files, const std::string& dir) {
     Judgement judgement;
-    auto found = survey(files, dir);
+    auto found = survey_log(files, dir);
     if (!found) return fail(found.error());
-    if (found->empty()) return fail(Code::kNotFound, dir + " holds no log");
     auto inspection = inspect(files, dir, *found, {.go_on = true}, [](const RecordView&) { return Result<void>(); });
     if (!inspection) return fail(inspection.error());
     judgement.found = std::move(*found);
@@ -88,7 +87,6 @@ Result<Judgement> judge(FileSystem& files, const std::string& dir, const FsckOpt
                                      [](const Finding& finding) { return finding.action() == Action::kStop; });
     const bool untidy = !findings.empty() || !judgement.repairs.empty();
     judgement.result = damaged ? FsckResult::kDamaged : untidy ? FsckResult::kTorn : FsckResult::kClean;
-    if (auto done = ask(options, judgement); !done) return fail(done.error());
     return judgement;
 }
 
@@ -113,15 +111,16 @@ Result<void> mend(FileSystem& files, const std::string& dir, const Judgement& ju
 }  // namespace
 
 Result<FsckResult> fsck(FileSystem& files, const std::string& dir, std::ostream& out, const FsckOptions& options) {
-    auto judgement = judge(files, dir, options);
+    auto judgement = judge(files, dir);
     if (!judgement) return fail(judgement.error());
     const bool acts = options.repair && !options.dry_run;
     if (acts) {
         // What was read may be in the page cache only, and what is built on it must outlive a power cut.
         if (auto done = sync_found(files, dir); !done) return fail(done.error());
-        judgement = judge(files, dir, options);
+        judgement = judge(files, dir);
         if (!judgement) return fail(judgement.error());
     }
+    if (auto done = ask(options, *judgement); !done) return fail(done.error());
     const Inspection& inspection = judgement->inspection;
     print_segments(inspection, out);
     for (const Finding& finding : inspection.findings) out << finding.text() << '\n';

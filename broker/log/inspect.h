@@ -53,6 +53,8 @@ struct Survey {
     std::vector<Leftover> leftovers;
 };
 Result<Survey> survey(FileSystem& files, const std::string& dir);
+/// Of a log that must be there: kNotFound if nothing is.
+Result<Survey> survey_log(FileSystem& files, const std::string& dir);
 
 /// Something that is not as it should be.
 struct Finding {

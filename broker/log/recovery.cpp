@@ -19,14 +19,6 @@ std::uint64_t fresh_seed(const Survey& found, std::uint64_t seed, Lsn last) {
     return XXH3_64bits(parts.data(), parts.size() * sizeof(std::uint64_t));
 }
 
-Result<void> refuse_damage(const std::string& dir, const Inspection& inspection) {
-    for (const Finding& finding : inspection.findings) {
-        if (finding.action() == Action::kStop) return fail(Code::kCorrupt, dir + ": " + finding.text());
-        if (finding.action() == Action::kRefuse) return fail(Code::kFormat, dir + ": " + finding.text());
-    }
-    return {};
-}
-
 Result<void> refuse_stranger(const LogOptions& options, const Survey& found) {
     const bool marked = found.mark && found.mark->shard != options.shard;
     const bool named = !found.segments.empty() && found.segments.back().header &&
@@ -68,15 +60,11 @@ Result<CommitStart> open_end(FileSystem& files, const LogOptions& options, const
     return start;
 }
 
-/// The mark as found, or as a repair or this has just made it.
+/// The mark as found or as a repair made it; a new log gets its first.
 Result<MarkFile> open_mark(FileSystem& files, const LogOptions& options, const Survey& found,
-                           const Inspection& inspection, const std::vector<Repaired>& repairs, std::uint64_t seed) {
+                           const Inspection& inspection, std::uint64_t seed) {
     if (found.mark) return MarkFile::open(files, options.dir, *found.mark, true);
-    for (const Repaired& done : repairs) {
-        if (done.repair.kind == Repair::Kind::kMakeMark) {
-            return MarkFile::open(files, options.dir, done.repair.mark, true);
-        }
-    }
+    if (!inspection.segments.empty()) return MarkFile::open(files, options.dir, mark_of(inspection), true);
     Random random(seed);
     Mark mark;
     mark.shard = options.shard;
@@ -108,6 +96,30 @@ Result<void> ask(const Acceptance& accept, const std::vector<InspectedSegment>& 
 
 }  // namespace
 
+Result<void> refuse_damage(const std::string& dir, const Inspection& inspection) {
+    for (const Finding& finding : inspection.findings) {
+        if (finding.action() == Action::kStop) return fail(Code::kCorrupt, dir + ": " + finding.text());
+        if (finding.action() == Action::kRefuse) return fail(Code::kFormat, dir + ": " + finding.text());
+    }
+    return {};
+}
+
+Result<Reading> read_as_start(FileSystem& files, const std::string& dir, const Survey& found, const RecordSink& sink,
+                              const Acceptance& accept) {
+    Reading reading{found.usable_checkpoint(), {}};
+    HowToInspect how;
+    if (reading.checkpoint != nullptr) {
+        how.from = reading.checkpoint->header->point;
+        if (auto done = read_checkpoint(files, dir, reading.checkpoint->name, sink); !done) return fail(done.error());
+    }
+    auto inspection = inspect(files, dir, found, how, sink);
+    if (!inspection) return fail(inspection.error());
+    if (auto sound = refuse_damage(dir, *inspection); !sound) return fail(sound.error());
+    if (auto done = ask(accept, inspection->segments); !done) return fail(done.error());
+    reading.inspection = std::move(*inspection);
+    return reading;
+}
+
 Result<Recovered> recover(FileSystem& files, const LogOptions& options, const RecordSink& sink,
                           const Acceptance& accept) {
     if (auto done = files.make_dir(options.dir); !done) return fail(done.error());
@@ -116,32 +128,25 @@ Result<Recovered> recover(FileSystem& files, const LogOptions& options, const Re
     const auto found = survey(files, options.dir);
     if (!found) return fail(found.error());
     if (auto fits = refuse_stranger(options, *found); !fits) return fail(fits.error());
-    const FoundCheckpoint* checkpoint = found->usable_checkpoint();
-    HowToInspect how;
-    if (checkpoint != nullptr) {
-        how.from = checkpoint->header->point;
-        if (auto done = read_checkpoint(files, options.dir, checkpoint->name, sink); !done) return fail(done.error());
-    }
-    const auto inspection = inspect(files, options.dir, *found, how, sink);
-    if (!inspection) return fail(inspection.error());
-    if (auto sound = refuse_damage(options.dir, *inspection); !sound) return fail(sound.error());
-    if (auto done = ask(accept, inspection->segments); !done) return fail(done.error());
+    const auto reading = read_as_start(files, options.dir, *found, sink, accept);
+    if (!reading) return fail(reading.error());
+    const Inspection& inspection = reading->inspection;
 
-    auto repairs = repair(files, options.dir, repairs_of(*found, *inspection));
+    auto repairs = repair(files, options.dir, repairs_of(*found, inspection));
     if (!repairs) return fail(repairs.error());
-    auto start = open_end(files, options, *inspection);
+    auto start = open_end(files, options, inspection);
     if (!start) return fail(start.error());
     auto spares = take_spares(files, options, *found);
     if (!spares) return fail(spares.error());
-    const std::uint64_t seed = fresh_seed(*found, options.salt_seed, inspection->last);
-    auto mark = open_mark(files, options, *found, *inspection, *repairs, seed);
+    const std::uint64_t seed = fresh_seed(*found, options.salt_seed, inspection.last);
+    auto mark = open_mark(files, options, *found, inspection, seed);
     if (!mark) return fail(mark.error());
     // Names that a crash left in doubt, too: the last segment's own among them.
     if (auto done = files.sync_dir(options.dir); !done) return fail(done.error());
     PoolOptions pool{options.dir, options.shard, mark->mark().log_id, options.segment_bytes, options.spare_segments_max,
                      seed};
-    return Recovered{summarise(*inspection, checkpoint, std::move(*repairs)),
-                     inspection->segments,
+    return Recovered{summarise(inspection, reading->checkpoint, std::move(*repairs)),
+                     inspection.segments,
                      std::move(*start),
                      std::move(pool),
                      std::move(*spares),

@@ -79,19 +79,6 @@ Result<Repaired> repair_one(FileSystem& files, const std::string& dir, const Rep
     return outcome(repair, kept);
 }
 
-/// What the mark would say of a log that was found like that.
-Mark mark_of(const Inspection& inspection) {
-    const InspectedSegment& last = inspection.segments.back();
-    Mark mark;
-    mark.shard = last.header.shard;
-    mark.log_id = last.header.log_id;
-    mark.first_segment = inspection.segments.front().header.number;
-    mark.committed = inspection.last;
-    mark.segment = last.header.number;
-    mark.end = last.end;
-    return mark;
-}
-
 }  // namespace
 
 std::string Repair::text() const {
@@ -136,6 +123,18 @@ Result<void> sync_found(FileSystem& files, const std::string& dir) {
     if (last.empty()) return {};
     const auto done = open_synced(files, join_path(dir, last));
     return done ? Result<void>() : fail(done.error());
+}
+
+Mark mark_of(const Inspection& inspection) {
+    const InspectedSegment& last = inspection.segments.back();
+    Mark mark;
+    mark.shard = last.header.shard;
+    mark.log_id = last.header.log_id;
+    mark.first_segment = inspection.segments.front().header.number;
+    mark.committed = inspection.last;
+    mark.segment = last.header.number;
+    mark.end = last.end;
+    return mark;
 }
 
 std::vector<Repair> repairs_of(const Survey& found, const Inspection& inspection) {

@@ -52,6 +52,9 @@ struct Repaired {
 /// it was made. For whoever acts on what is found afterwards.
 Result<void> sync_found(FileSystem& files, const std::string& dir);
 
+/// What the mark would say of a log that was found like that; it has segments.
+[[nodiscard]] Mark mark_of(const Inspection& inspection);
+
 /// In the order in which they are done. The inspection must forbid nothing.
 [[nodiscard]] std::vector<Repair> repairs_of(const Survey& found, const Inspection& inspection);
 

@@ -124,4 +124,10 @@ Result<Survey> survey(FileSystem& files, const std::string& dir) {
     return result;
 }
 
+Result<Survey> survey_log(FileSystem& files, const std::string& dir) {
+    auto found = survey(files, dir);
+    if (found && found->empty()) return fail(Code::kNotFound, dir + " holds no log");
+    return found;
+}
+
 }  // namespace telpher::log
