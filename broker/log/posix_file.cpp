@@ -152,12 +152,12 @@ Result<std::unique_ptr<File>> PosixFileSystem::create(const std::string& path) {
 }
 
 Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, bool writable) {
-    // Whatever lies there: opening a FIFO would wait for somebody at its other end.
+    // Opening a FIFO that lies there would wait for somebody at its other end.
     Descriptor fd(::open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC));
     if (fd.get() < 0) return failed("open", path, errno);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return failed("fstat", path, errno);
-    if (!S_ISREG(status.st_mode)) return fail(Code::kIo, "open " + path + ": not a regular file");
+    if (S_ISFIFO(status.st_mode)) return fail(Code::kIo, "open " + path + ": not a regular file");
     if (writable) {
         if (const int error = ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED); error != 0) {
             return failed("fadvise", path, error);
